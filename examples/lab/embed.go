@@ -1,0 +1,13 @@
+// Package lab holds what drover-lab builds its machines from: the tool modules
+// of the components it compiles, so that the binary carries all of it and needs
+// no checkout.
+package lab
+
+import "embed"
+
+// Components holds one pinned tool module per set of components: NAME.mod and
+// NAME.sum are its go.mod and go.sum. They are kept under those names because
+// go:embed does not reach into a directory that is a module of its own.
+//
+//go:embed components
+var Components embed.FS
