@@ -1,0 +1,52 @@
+# The lab: three masters, two nodes and two BIG-IPs on one Linux box. It is an
+# ordinary inventory: `drover-lab up` makes these machines, `drover apply`
+# makes the cluster on them.
+
+cluster "lab" {
+  masters      = ["kube-master-1", "kube-master-2", "kube-master-3"]
+  pod_cidr     = "10.100.0.0/16"
+  service_cidr = "10.101.0.0/16"
+}
+
+ssh {
+  user   = "ops"
+  become = "sudo"
+}
+
+# One BIG-IP in the cluster's own AS, one outside of it: both ways of peering.
+bigip "f5-a" {
+  peer_address = "10.90.0.5"
+  as_number    = 64512
+  manage       = "ssh"
+}
+
+bigip "f5-b" {
+  peer_address = "10.90.0.6"
+  as_number    = 64513
+  manage       = "ssh"
+}
+
+kube_master "kube-master-1" {
+  address        = "10.90.0.11"
+  failure_domain = "esx-01"
+}
+
+kube_master "kube-master-2" {
+  address        = "10.90.0.12"
+  failure_domain = "esx-02"
+}
+
+kube_master "kube-master-3" {
+  address        = "10.90.0.13"
+  failure_domain = "esx-03"
+}
+
+kube_node "kube-node-1" {
+  address        = "10.90.0.21"
+  failure_domain = "esx-01"
+}
+
+kube_node "kube-node-2" {
+  address        = "10.90.0.22"
+  failure_domain = "esx-02"
+}

@@ -1,0 +1,42 @@
+package inventory
+
+// The codes of every problem this package reports. They are API: scripts match
+// on them and the documentation explains them, so they are never renamed and
+// never reused.
+const (
+	CodeUnreadable         = "inventory-unreadable"
+	CodeSyntax             = "inventory-syntax"
+	CodeUnknownBlock       = "inventory-unknown-block"
+	CodeUnknownAttribute   = "inventory-unknown-attribute"
+	CodeDuplicateBlock     = "inventory-duplicate-block"
+	CodeDuplicateAttribute = "inventory-duplicate-attribute"
+	CodeDuplicateName      = "inventory-duplicate-name"
+	CodeDuplicateAddress   = "inventory-duplicate-address"
+	CodeBlockName          = "inventory-block-name" // a label missing, or one too many
+	CodeMissingAttribute   = "inventory-missing-attribute"
+	CodeWrongType          = "inventory-wrong-type"
+	CodeExpression         = "inventory-expression"
+	CodeSensitive          = "inventory-sensitive"
+	CodeEmpty              = "inventory-empty"
+	CodeChoice             = "inventory-choice"
+	CodeName               = "inventory-name"
+	CodeLabel              = "inventory-label"
+	CodeAddress            = "inventory-address"
+	CodeCIDR               = "inventory-cidr"
+	CodeCIDRNotMasked      = "inventory-cidr-not-masked"
+	CodeCIDROverlap        = "inventory-cidr-overlap"
+	CodeAddressInCIDR      = "inventory-address-in-cidr"
+	CodeVersion            = "inventory-version"
+	CodeEndpoint           = "inventory-endpoint"
+	CodeQuantity           = "inventory-quantity"
+	CodeOutOfRange         = "inventory-out-of-range"
+	CodeASNumber           = "inventory-as-number"
+	CodeBlockSize          = "inventory-block-size"
+	CodeBlockSizeTooBig    = "inventory-block-size-too-big" // a block would not fit into the pod network
+	CodeSeveralClusters    = "inventory-several-clusters"
+	CodeNoCluster          = "inventory-no-cluster"
+	CodeNoMasters          = "inventory-no-masters"
+	CodeUnknownMaster      = "inventory-unknown-master"
+	CodeUnlistedMaster     = "inventory-unlisted-master"
+	CodeEvenMasters        = "inventory-even-masters"
+)

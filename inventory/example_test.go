@@ -1,0 +1,49 @@
+package inventory_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/droverctl/drover/inventory"
+)
+
+// The example is what the lab's documentation and its tests start from.
+func TestLabExample(t *testing.T) {
+	c, problems := inventory.Load("../examples/lab/inventory.hcl")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	got := map[string]string{}
+	for _, h := range c.Hosts() {
+		got[h.Name] = string(h.Role) + " " + h.Address.String() + " " + h.FailureDomain
+	}
+	for _, f5 := range c.BigIPs {
+		got[f5.Name] = f5.PeerAddress.String() + " " + string(f5.Manage)
+	}
+	want := map[string]string{
+		"kube-master-1": "kube_master 10.90.0.11 esx-01",
+		"kube-master-2": "kube_master 10.90.0.12 esx-02",
+		"kube-master-3": "kube_master 10.90.0.13 esx-03",
+		"kube-node-1":   "kube_node 10.90.0.21 esx-01",
+		"kube-node-2":   "kube_node 10.90.0.22 esx-02",
+		"f5-a":          "10.90.0.5 ssh",
+		"f5-b":          "10.90.0.6 ssh",
+	}
+	for name, w := range want {
+		if got[name] != w {
+			t.Errorf("%s: got %q, want %q", name, got[name], w)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if c.Name != "lab" || c.PodCIDR != netip.MustParsePrefix("10.100.0.0/16") || c.ServiceCIDR != netip.MustParsePrefix("10.101.0.0/16") {
+		t.Errorf("cluster %q with %s and %s", c.Name, c.PodCIDR, c.ServiceCIDR)
+	}
+	if c.BigIPs[0].ASNumber != c.Calico.ASNumber || c.BigIPs[1].ASNumber == c.Calico.ASNumber {
+		t.Errorf("want iBGP with f5-a and eBGP with f5-b: %d, %d in AS %d", c.BigIPs[0].ASNumber, c.BigIPs[1].ASNumber, c.Calico.ASNumber)
+	}
+	if c.SSH.User != "ops" || c.SSH.Become != inventory.BecomeSudo {
+		t.Errorf("ssh %+v", c.SSH)
+	}
+}

@@ -1,0 +1,180 @@
+package inventory
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/droverctl/drover/inventory/diag"
+)
+
+// The texts of the inventory that have a form of their own.
+
+var (
+	dnsLabel   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	dnsName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
+	version    = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
+	notInLabel = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+// checkName holds a block's name to what Kubernetes takes as a node's name
+// and DNS as a host's.
+func (b *block) checkName() {
+	if dnsLabel.MatchString(b.name) {
+		return
+	}
+	fix := "use a name of at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends"
+	if better := strings.Trim(notInLabel.ReplaceAllString(strings.ToLower(b.name), "-"), "-"); dnsLabel.MatchString(better) {
+		fix = fmt.Sprintf("use %q", better)
+	}
+	b.d.report(diag.Problem{
+		Code: CodeName, At: b.where.At("name").Ptr(),
+		Summary: fmt.Sprintf("%q cannot be the name of a %s", b.name, b.spec.kind), Fix: fix,
+	})
+}
+
+// labels reads the labels of a Kubernetes node.
+func (b *block) labels(name string, dst *map[string]string) {
+	m, ok := b.textMap(name)
+	if !ok {
+		return
+	}
+	for _, key := range sortedKeys(m) {
+		if !isLabelKey(key) {
+			b.badLabel(fmt.Sprintf("%q cannot be the key of a label", key), b.where.AtKey(name, key))
+			ok = false
+		}
+		if !labelValue.MatchString(m[key]) {
+			b.badLabel(fmt.Sprintf("%q cannot be the value of label %s", m[key], key), b.where.AtKey(name, key))
+			ok = false
+		}
+	}
+	if ok {
+		*dst = m
+	}
+}
+
+// failureDomain becomes the value of a zone label, and must be fit for that.
+func (b *block) failureDomain(name string, dst *string) {
+	if b.text(name, dst) && !labelValue.MatchString(*dst) {
+		b.badLabel(fmt.Sprintf("%s %q cannot be the value of a label", name, *dst), b.where.At(name))
+	}
+}
+
+func (b *block) badLabel(summary string, at diag.Range) {
+	b.d.report(diag.Problem{
+		Code: CodeLabel, At: &at, Summary: summary,
+		Fix: "use at most 63 letters, digits, - _ and . with a letter or digit at both ends (a key may begin with a domain and /)",
+	})
+}
+
+func isLabelKey(key string) bool {
+	domain, name, prefixed := strings.Cut(key, "/")
+	if !prefixed {
+		domain, name = "", key
+	}
+	return name != "" && labelValue.MatchString(name) &&
+		(!prefixed || len(domain) <= 253 && dnsName.MatchString(domain))
+}
+
+// version reads a release such as 1.37.2.
+func (b *block) version(name string, dst *string) {
+	if !b.text(name, dst) || version.MatchString(*dst) {
+		return
+	}
+	spec, _ := b.spec.attr(name)
+	fix := fmt.Sprintf("write a full version, such as %s", spec.example)
+	if plain := strings.TrimPrefix(*dst, "v"); version.MatchString(plain) {
+		fix = fmt.Sprintf("write %q", plain)
+	}
+	b.d.report(diag.Problem{
+		Code: CodeVersion, At: b.where.At(name).Ptr(),
+		Summary: fmt.Sprintf("%s %q is not a version", name, *dst), Fix: fix,
+	})
+}
+
+// endpoint reads host:port.
+func (b *block) endpoint(name string, dst *string) {
+	if !b.text(name, dst) || isEndpoint(*dst) {
+		return
+	}
+	fix := `write a host and a port, such as "k8s.example.net:6443"`
+	if bare := strings.TrimSuffix(strings.TrimPrefix(*dst, "https://"), "/"); isEndpoint(bare) {
+		fix = fmt.Sprintf("write %q", bare)
+	} else if isEndpoint(bare + ":6443") {
+		fix = fmt.Sprintf("add the port: %q", bare+":6443")
+	}
+	b.d.report(diag.Problem{
+		Code: CodeEndpoint, At: b.where.At(name).Ptr(),
+		Summary: fmt.Sprintf("%s %q is not a host and a port", name, *dst), Fix: fix,
+	})
+}
+
+func isEndpoint(s string) bool {
+	host, port, ok := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(port, 10, 16)
+	if !ok || err != nil || n == 0 {
+		return false
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Is4()
+	}
+	return len(host) <= 253 && dnsName.MatchString(host)
+}
+
+// path reads the name of a file on the machine drover runs on. Like file(),
+// it counts from the directory of the inventory file it stands in, not from
+// wherever drover was started; ~ is left to the reader of the file.
+func (b *block) path(name string, dst *string) {
+	if b.text(name, dst) && !filepath.IsAbs(*dst) && !strings.HasPrefix(*dst, "~") {
+		*dst = filepath.Join(b.scope.dir, *dst)
+	}
+}
+
+// cpu and memory read quantities as Kubernetes writes them.
+func (b *block) cpu(name string, dst *MilliCPU) {
+	n, ok := b.quantity(name, map[string]float64{"m": 1, "": 1000})
+	if ok {
+		*dst = MilliCPU(n)
+	}
+}
+
+func (b *block) memory(name string, dst *Bytes) {
+	n, ok := b.quantity(name, map[string]float64{
+		"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
+	})
+	if ok {
+		*dst = Bytes(n)
+	}
+}
+
+func (b *block) quantity(name string, units map[string]float64) (int64, bool) {
+	var text string
+	if !b.text(name, &text) {
+		return 0, false
+	}
+	digits := strings.TrimRight(text, "kmKMGTi")
+	n, err := strconv.ParseFloat(digits, 64)
+	unit, known := units[text[len(digits):]]
+	if whole := n * unit; err == nil && known && strings.Trim(digits, "0123456789.") == "" &&
+		whole > 0 && whole < 1<<53 && whole == math.Trunc(whole) {
+		return int64(whole), true
+	}
+	spec, _ := b.spec.attr(name)
+	b.d.report(diag.Problem{
+		Code: CodeQuantity, At: b.where.At(name).Ptr(),
+		Summary: fmt.Sprintf("%s %q is not a quantity", name, text),
+		Fix:     fmt.Sprintf("write it as Kubernetes does, such as %s", spec.example),
+	})
+	return 0, false
+}
+
+// trimNewline takes one line ending off.
+func trimNewline(s string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
+}

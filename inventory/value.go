@@ -1,0 +1,328 @@
+package inventory
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"regexp"
+
+	"github.com/droverctl/drover/inventory/diag"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// The methods here evaluate one attribute each. They leave *dst alone, which
+// holds the default, when the attribute is not written; they set it to the
+// zero value when what is written is wrong, so that no later check judges a
+// default the operator did not mean.
+
+// value is an attribute's value; ok is false when there is none to go on with.
+func (b *block) value(name string) (v cty.Value, ok bool) {
+	attr, written := b.attrs[name]
+	if !written {
+		return cty.NilVal, false
+	}
+	spec, _ := b.spec.attr(name)
+	at := rangeOf(attr.Expr.Range())
+	v, diags := attr.Expr.Value(b.scope.eval)
+	if spec.secret {
+		b.hideSecret(attr)
+	}
+	if diags.HasErrors() {
+		b.where.Attrs[name] = at
+		b.expression(spec, at, diags)
+		return cty.NilVal, false
+	}
+	if v.IsNull() { // as if it were not written
+		if spec.required {
+			b.reportMissing(spec, at)
+		}
+		return cty.NilVal, false
+	}
+	b.where.Attrs[name] = at
+	if !spec.secret && v.HasMarkDeep(sensitive) {
+		b.sensitive(name, at)
+		return cty.NilVal, false
+	}
+	v, _ = v.UnmarkDeep()
+	return v, true
+}
+
+// hideSecret keeps a password that stands in the inventory itself from being
+// shown; a mere reference to one stays visible, for its mistakes to be seen.
+func (b *block) hideSecret(attr *hcl.Attribute) {
+	if call, diags := hcl.ExprCall(attr.Expr); !diags.HasErrors() && (call.Name == "file" || call.Name == "env") {
+		return
+	}
+	b.d.sources.hide(rangeOf(attr.Range))
+}
+
+func (b *block) sensitive(name string, at diag.Range) {
+	b.d.report(diag.Problem{
+		Code: CodeSensitive, At: &at,
+		Summary: fmt.Sprintf("%s would show a sensitive value", name),
+		Detail:  "What file() and env() give counts as secret; this attribute appears in plans and logs.",
+		Fix:     "if it is no secret, say so: nonsensitive(…)",
+	})
+}
+
+// expression reports that an attribute cannot be evaluated, in HCL's words.
+func (b *block) expression(spec attrSpec, at diag.Range, diags hcl.Diagnostics) {
+	for _, h := range diags {
+		if h.Severity != hcl.DiagError {
+			continue
+		}
+		p := diag.Problem{
+			Code: CodeExpression, At: at.Ptr(),
+			Summary: fmt.Sprintf("cannot evaluate %s: %s", spec.name, lowerFirst(h.Summary)), Detail: h.Detail,
+			Fix: fmt.Sprintf("write %s = %s", spec.name, spec.example),
+		}
+		if h.Subject != nil && h.Subject.Start.Line > 0 {
+			p.At = rangeOf(*h.Subject).Ptr()
+		}
+		call, isCall := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](h)
+		failed := ""
+		switch {
+		case isCall && call.FunctionCallError() != nil:
+			failed = call.CalledFunctionName()
+			p.Summary = fmt.Sprintf("%s: %s() failed", spec.name, failed)
+			p.Detail = call.FunctionCallError().Error()
+			p.Fix = cmp.Or(functionFix(failed), p.Fix)
+		case h.Summary == "Variables not allowed":
+			p.Summary, p.Detail = fmt.Sprintf("%s is not a value", spec.name), ""
+			p.Fix = fmt.Sprintf("put texts in quotes: %s = %s", spec.name, spec.example)
+		}
+		if b.mayTell(spec, failed) {
+			p.Detail = ""
+		}
+		b.d.report(p)
+	}
+}
+
+var secretSource = regexp.MustCompile(`\b(file|env|sensitive)\(`)
+
+// mayTell says whether the error of a failed expression may quote a secret:
+// marks protect values, not the errors that functions make of them. The one
+// innocent case is file() or env() alone, whose errors name what was not found.
+func (b *block) mayTell(spec attrSpec, failed string) bool {
+	r := b.attrs[spec.name].Expr.Range()
+	n := len(secretSource.FindAll(r.SliceBytes(b.d.files[r.Filename]), -1))
+	if failed == "file" || failed == "env" {
+		return n > 1
+	}
+	return n > 0 || spec.secret
+}
+
+func (b *block) wrongType(name, want string, got cty.Value, at diag.Range) {
+	spec, _ := b.spec.attr(name)
+	b.d.report(diag.Problem{
+		Code: CodeWrongType, At: &at,
+		Summary: fmt.Sprintf("%s must be %s, not %s", name, want, kindOf(got)),
+		Fix:     fmt.Sprintf("write %s = %s", name, spec.example),
+	})
+}
+
+// kindOf names a value's type for a reader; never the value.
+func kindOf(v cty.Value) string {
+	t := v.Type()
+	switch {
+	case v.IsNull():
+		return "null"
+	case t == cty.String:
+		return "a string"
+	case t == cty.Number:
+		return "a number"
+	case t == cty.Bool:
+		return "true or false"
+	case t.IsTupleType() || t.IsListType() || t.IsSetType():
+		return "a list"
+	case t.IsObjectType() || t.IsMapType():
+		return "a map"
+	}
+	return t.FriendlyName()
+}
+
+// text reads a string that is not empty.
+func (b *block) text(name string, dst *string) bool {
+	if _, written := b.attrs[name]; !written {
+		return false
+	}
+	v, ok := b.value(name)
+	if !ok {
+		if b.where.Written(name) {
+			*dst = ""
+		}
+		return false
+	}
+	*dst, ok = b.asText(name, v, b.where.At(name))
+	return ok
+}
+
+func (b *block) asText(name string, v cty.Value, at diag.Range) (string, bool) {
+	if v.IsNull() || v.Type() != cty.String {
+		b.wrongType(name, "a string", v, at)
+		return "", false
+	}
+	if v.AsString() == "" {
+		b.empty(name, at)
+		return "", false
+	}
+	return v.AsString(), true
+}
+
+func (b *block) empty(name string, at diag.Range) {
+	spec, _ := b.spec.attr(name)
+	fix := fmt.Sprintf("remove it, or write %s = %s", name, spec.example)
+	if spec.required {
+		fix = fmt.Sprintf("write %s = %s", name, spec.example)
+	}
+	b.d.report(diag.Problem{Code: CodeEmpty, At: &at, Summary: name + " is empty", Fix: fix})
+}
+
+// secret reads a password; the newline that ends most files is not part of it.
+func (b *block) secret(name string, dst *Secret) {
+	v, ok := b.value(name)
+	if !ok {
+		return
+	}
+	at := b.where.At(name)
+	if v.Type() != cty.String {
+		b.wrongType(name, "a string", v, at)
+		return
+	}
+	text := trimNewline(v.AsString())
+	if text == "" {
+		b.empty(name, at)
+		return
+	}
+	*dst = NewSecret(text)
+}
+
+// choice reads one of a few words.
+func choice[T ~string](b *block, name string, dst *T, options ...T) {
+	var word string
+	if !b.text(name, &word) {
+		if b.where.Written(name) {
+			*dst = ""
+		}
+		return
+	}
+	known := make([]string, len(options))
+	for i, o := range options {
+		known[i] = string(o)
+		if string(o) == word {
+			*dst = o
+			return
+		}
+	}
+	*dst = ""
+	b.d.report(diag.Problem{
+		Code: CodeChoice, At: b.where.At(name).Ptr(),
+		Summary: fmt.Sprintf("%s cannot be %q", name, word), Fix: suggest(word, known),
+	})
+}
+
+// limits is the range of a whole number, and the code for being outside of it.
+type limits struct {
+	min, max int64
+	code     string
+}
+
+func number[T ~int | ~uint32](b *block, name string, dst *T, l limits) {
+	v, ok := b.value(name)
+	if !ok {
+		if b.where.Written(name) {
+			*dst = 0
+		}
+		return
+	}
+	*dst = 0
+	at := b.where.At(name)
+	if v.Type() != cty.Number {
+		b.wrongType(name, "a whole number", v, at)
+		return
+	}
+	n, accuracy := v.AsBigFloat().Int64()
+	if accuracy != big.Exact && v.AsBigFloat().IsInt() {
+		n = l.max + 1 // a whole number, but beyond any limit
+	} else if accuracy != big.Exact {
+		spec, _ := b.spec.attr(name)
+		b.d.report(diag.Problem{
+			Code: CodeWrongType, At: &at,
+			Summary: name + " must be a whole number", Fix: fmt.Sprintf("write %s = %s", name, spec.example),
+		})
+		return
+	}
+	if n < l.min || n > l.max {
+		b.d.report(diag.Problem{
+			Code: l.code, At: &at,
+			Summary: fmt.Sprintf("%s %s is out of range", name, v.AsBigFloat().Text('f', 0)),
+			Fix:     fmt.Sprintf("write a number from %d to %d", l.min, l.max),
+		})
+		return
+	}
+	*dst = T(n)
+}
+
+// texts reads a list of strings; ok is false unless all of it is right.
+func (b *block) texts(name string) (list []string, ok bool) {
+	v, ok := b.value(name)
+	if !ok {
+		return nil, false
+	}
+	at := b.where.At(name)
+	if t := v.Type(); !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
+		b.wrongType(name, "a list", v, at)
+		return nil, false
+	}
+	places, _ := hcl.ExprList(b.attrs[name].Expr)
+	for i, e := range v.AsValueSlice() {
+		place := at
+		if len(places) == v.LengthInt() {
+			place = rangeOf(places[i].Range())
+			b.where.Attrs[element(name, i)] = place
+		}
+		text, good := b.asText(name, e, place)
+		ok = ok && good
+		list = append(list, text)
+	}
+	return list, ok
+}
+
+// textMap reads a map of strings.
+func (b *block) textMap(name string) (m map[string]string, ok bool) {
+	v, ok := b.value(name)
+	if !ok {
+		return nil, false
+	}
+	at := b.where.At(name)
+	if t := v.Type(); !t.IsObjectType() && !t.IsMapType() {
+		b.wrongType(name, "a map", v, at)
+		return nil, false
+	}
+	b.locateKeys(name)
+	m = map[string]string{}
+	for key, e := range v.AsValueMap() {
+		m[key] = ""
+		if e.IsNull() || e.Type() != cty.String {
+			b.wrongType(fmt.Sprintf("%s.%s", name, key), "a string", e, b.where.AtKey(name, key))
+			ok = false
+			continue
+		}
+		m[key] = e.AsString()
+	}
+	return m, ok
+}
+
+// locateKeys notes where the values of a literal map stand.
+func (b *block) locateKeys(name string) {
+	pairs, _ := hcl.ExprMap(b.attrs[name].Expr)
+	for _, p := range pairs {
+		key, diags := p.Key.Value(b.scope.eval)
+		key, _ = key.Unmark()
+		if !diags.HasErrors() && key.IsKnown() && !key.IsNull() && key.Type() == cty.String {
+			b.where.Attrs[member(name, key.AsString())] = rangeOf(p.Value.Range())
+		}
+	}
+}
