@@ -1,6 +1,6 @@
-// Package lab holds what drover-lab builds its machines from: the tool modules
-// of the components it compiles, so that the binary carries all of it and needs
-// no checkout.
+// Package lab holds what drover-lab builds its machines from: the recipes of
+// their root file systems and the tool modules of the components it compiles, so
+// that the binary carries all of it and needs no checkout.
 package lab
 
 import "embed"
@@ -11,3 +11,8 @@ import "embed"
 //
 //go:embed components
 var Components embed.FS
+
+// Machine holds the recipes of the machines' images: KIND.packages and KIND.sh.
+//
+//go:embed machine
+var Machine embed.FS

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Suite is the Debian release of every root file system of a lab.
@@ -30,7 +31,7 @@ type Options struct {
 
 // Bootstrap makes a Debian root at target: a tarball when target ends in .tar,
 // else a directory. A target that exists is an error; on any error the target
-// is removed again.
+// is removed again. Scratch files lie in target's directory.
 func Bootstrap(ctx context.Context, target string, o Options) error {
 	if _, err := os.Lstat(target); err == nil {
 		return fmt.Errorf("debian root %s: exists already", target)
@@ -55,6 +56,11 @@ func Bootstrap(ctx context.Context, target string, o Options) error {
 
 	var tail bytes.Buffer
 	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
+	// Killed half-way it would leave its mounts and its scratch directories
+	// behind: the first end with a namespace of its own, the others lie where
+	// the caller cleans up.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(target))
 	cmd.Stderr = &tail
 	if o.Log != nil {
 		cmd.Stderr = io.MultiWriter(&tail, o.Log)

@@ -1,0 +1,2 @@
+// Package lockfile is a lock between processes that no crash can leave behind.
+package lockfile

@@ -1,0 +1,226 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/droverctl/drover/cmd/drover-lab/internal/topology"
+)
+
+// prefix marks the namespaces that are ours.
+const prefix = "drover-lab."
+
+// Namespace is the name of a party's network namespace, as `ip netns` shows it.
+func Namespace(lab, party string) string { return prefix + lab + "." + party }
+
+// Namespaces are the names of the lab's namespaces that exist.
+func Namespaces(lab string) ([]string, error) {
+	entries, err := os.ReadDir("/run/netns")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("network namespaces: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix+lab+".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// Ensure makes what the lab's network has besides its machines: the fabric's
+// bridges and gateway, this machine's link and the mirror's. What exists is
+// left as it is.
+func Ensure(ctx context.Context, lab topology.Lab) error {
+	if err := ensureFabric(ctx, lab); err != nil {
+		return fmt.Errorf("fabric: %w", err)
+	}
+	if err := ensureAdmin(ctx, lab); err != nil {
+		return fmt.Errorf("this machine's link to the fabric: %w", err)
+	}
+	mirror := mirrorParty(lab)
+	if wired, err := attached(ctx, lab, mirror); err != nil || wired {
+		return err
+	}
+	return Attach(ctx, lab, mirror)
+}
+
+// mirrorParty is the mirror as a machine: it is wired like one.
+func mirrorParty(lab topology.Lab) topology.Machine {
+	return topology.Machine{Name: topology.Mirror, Interfaces: []topology.Interface{
+		{Name: "eth0", Segment: topology.Fabric, Address: onFabric(lab, lab.Mirror)},
+	}}
+}
+
+func ensureFabric(ctx context.Context, lab topology.Lab) error {
+	ns := fabricNS(lab.Name)
+	if !exists(ns) {
+		if err := ip(ctx, "", "netns add "+ns); err != nil {
+			return err
+		}
+	}
+	have, err := links(ctx, ns)
+	if err != nil {
+		return err
+	}
+	lines := []string{"link set lo up"}
+	for _, s := range lab.Segments {
+		if !have[s.Bridge] {
+			lines = append(lines, fmt.Sprintf("link add %s type bridge forward_delay 0", s.Bridge))
+		}
+		lines = append(lines, fmt.Sprintf("link set %s up", s.Bridge))
+	}
+	fabric := lab.Fabric().Bridge
+	lines = append(lines, fmt.Sprintf("addr replace %s dev %s", onFabric(lab, lab.Gateway), fabric))
+	for _, r := range lab.GatewayRoutes() {
+		lines = append(lines, fmt.Sprintf("route replace %s via %s", r.Dest, r.Via))
+	}
+	if err := ip(ctx, ns, lines...); err != nil {
+		return err
+	}
+	// The gateway sends a packet back out of the interface it came in by: that
+	// is its job here, not a mistake to tell the sender of by a redirect.
+	if _, err := inside(ctx, ns, "", "sysctl", "-q", "-w", "net.ipv4.ip_forward=1",
+		"net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf."+fabric+".send_redirects=0"); err != nil {
+		return err
+	}
+	_, err = inside(ctx, ns, cutTable, "nft", "-f", "-")
+	return err
+}
+
+func ensureAdmin(ctx context.Context, lab topology.Lab) error {
+	link, port := topology.AdminLink(lab.Name), lab.Port(topology.Admin, 0)
+	have, err := links(ctx, "")
+	if err != nil || have[link] {
+		return err
+	}
+	if err := ip(ctx, fabricNS(lab.Name),
+		fmt.Sprintf("link add %s type veth peer name %s address %s", port, link, lab.MAC(topology.Admin, 0)),
+		fmt.Sprintf("link set %s alias %s", port, topology.Admin),
+		fmt.Sprintf("link set %s master %s up", port, lab.Fabric().Bridge),
+		// This process stands for the namespace it is in.
+		fmt.Sprintf("link set %s netns %d", link, os.Getpid())); err != nil {
+		return err
+	}
+	return ip(ctx, "",
+		fmt.Sprintf("link set %s alias drover-lab:%s", link, lab.Name),
+		fmt.Sprintf("addr replace %s dev %s", onFabric(lab, lab.Admin), link),
+		fmt.Sprintf("link set %s up", link))
+}
+
+// Attach makes a machine's namespace anew, with its links, addresses and
+// routes: as a machine that was switched off finds its cards when it comes up.
+func Attach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
+	if err := Detach(ctx, lab, m); err != nil {
+		return err
+	}
+	ns := Namespace(lab.Name, m.Name)
+	if err := ip(ctx, "", "netns add "+ns); err != nil {
+		return fmt.Errorf("%s: %w", m.Name, err)
+	}
+	var outer []string
+	inner := []string{"link set lo up"}
+	for n, i := range m.Interfaces {
+		seg, ok := lab.Segment(i.Segment)
+		if !ok {
+			return fmt.Errorf("%s: no segment %q", m.Name, i.Segment)
+		}
+		port := lab.Port(m.Name, n)
+		outer = append(outer,
+			fmt.Sprintf("link add %s type veth peer name %s address %s netns %s", port, i.Name, lab.MAC(m.Name, n), ns),
+			fmt.Sprintf("link set %s alias %s", port, m.Name),
+			fmt.Sprintf("link set %s master %s up", port, seg.Bridge))
+		inner = append(inner,
+			fmt.Sprintf("addr add %s dev %s", i.Address, i.Name),
+			fmt.Sprintf("link set %s up", i.Name))
+	}
+	for _, r := range m.Routes {
+		inner = append(inner, fmt.Sprintf("route add %s via %s", r.Dest, r.Via))
+	}
+	if err := ip(ctx, fabricNS(lab.Name), outer...); err != nil {
+		return fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if err := ip(ctx, ns, inner...); err != nil {
+		return fmt.Errorf("%s: %w", m.Name, err)
+	}
+	return nil
+}
+
+// Detach takes a machine off the network: its ports first, because a namespace
+// that something still holds open would keep its end of the cable in.
+func Detach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
+	if exists(fabricNS(lab.Name)) {
+		have, err := links(ctx, fabricNS(lab.Name))
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
+		}
+		for n := range m.Interfaces {
+			if port := lab.Port(m.Name, n); have[port] {
+				if err := ip(ctx, fabricNS(lab.Name), "link del "+port); err != nil {
+					return fmt.Errorf("%s: %w", m.Name, err)
+				}
+			}
+		}
+	}
+	if ns := Namespace(lab.Name, m.Name); exists(ns) {
+		if err := ip(ctx, "", "netns del "+ns); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+// attached reports whether a machine has its namespace and all its ports.
+func attached(ctx context.Context, lab topology.Lab, m topology.Machine) (bool, error) {
+	if !exists(Namespace(lab.Name, m.Name)) {
+		return false, nil
+	}
+	have, err := links(ctx, fabricNS(lab.Name))
+	if err != nil {
+		return false, err
+	}
+	for n := range m.Interfaces {
+		if !have[lab.Port(m.Name, n)] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Destroy removes every namespace and link of the lab, by name alone: it works
+// also when nothing else is known of the lab.
+func Destroy(ctx context.Context, lab string) error {
+	have, err := links(ctx, "")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if link := topology.AdminLink(lab); have[link] {
+		errs = append(errs, ip(ctx, "", "link del "+link))
+	}
+	names, err := Namespaces(lab)
+	errs = append(errs, err)
+	for _, ns := range names {
+		errs = append(errs, ip(ctx, "", "netns del "+ns))
+	}
+	return errors.Join(errs...)
+}
+
+func fabricNS(lab string) string { return Namespace(lab, topology.Fabric) }
+
+func exists(namespace string) bool {
+	_, err := os.Lstat("/run/netns/" + namespace)
+	return err == nil
+}
+
+// onFabric is an address with the fabric's prefix length.
+func onFabric(lab topology.Lab, a netip.Addr) netip.Prefix {
+	return netip.PrefixFrom(a, lab.Fabric().Prefix.Bits())
+}

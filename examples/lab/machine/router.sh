@@ -1,0 +1,10 @@
+#!/bin/sh
+# Turns a fresh Debian root ($1) into the image of a lab router or client.
+set -eu
+root=$1
+
+chroot "$root" systemctl disable --quiet puppet.service
+# Only a router turns FRR on; a client is the same image without it.
+chroot "$root" systemctl disable --quiet frr.service
+sed -i 's/^bgpd=no/bgpd=yes/' "$root/etc/frr/daemons"
+
