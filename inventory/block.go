@@ -80,7 +80,10 @@ func (b *block) read(body hcl.Body) {
 	}
 	content, diags := body.Content(b.spec.hcl())
 	b.attrs, b.raw = content.Attributes, content.Blocks
-	b.d.syntax(slices.DeleteFunc(diags, b.unknownProperty), b.where.Block.File)
+	diags = slices.DeleteFunc(diags, b.unknownProperty)
+	if !b.scope.broken { // else HCL judges the gaps its parser left
+		b.d.syntax(diags, b.where.Block.File)
+	}
 }
 
 // unknown reports what a body in native syntax holds beyond its spec.
@@ -152,7 +155,7 @@ func (b *block) unknownBlock(kind string, at diag.Range) {
 		p.Summary = fmt.Sprintf("%s has no block %q", b.title, kind)
 	}
 	if a, ok := b.spec.attr(kind); ok {
-		p.Fix = fmt.Sprintf("%s is an attribute: write %s = %s", kind, kind, a.example)
+		p.Fix = fmt.Sprintf("%s is an attribute: write %s", kind, a.sample())
 	} else if len(b.spec.blocks) == 0 {
 		p.Fix = fmt.Sprintf("remove it; %s holds attributes only: %s", b.spec.kind, strings.Join(b.spec.attrNames(), ", "))
 	}
@@ -184,6 +187,9 @@ func (b *block) checkLabels(spec blockSpec, raw *hclsyntax.Block) {
 }
 
 func (b *block) missing() {
+	if b.scope.broken {
+		return
+	}
 	for _, a := range b.spec.attrs {
 		if _, ok := b.attrs[a.name]; a.required && !ok && !b.meant[a.name] {
 			b.reportMissing(a, b.where.Block)
@@ -195,7 +201,7 @@ func (b *block) reportMissing(a attrSpec, at diag.Range) {
 	b.d.report(diag.Problem{
 		Code: CodeMissingAttribute, At: &at,
 		Summary: fmt.Sprintf("%s lacks %s", b.title, a.name),
-		Fix:     fmt.Sprintf("add %s = %s", a.name, a.example),
+		Fix:     "add " + a.sample(),
 	})
 }
 

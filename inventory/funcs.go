@@ -24,12 +24,13 @@ const sensitive mark = "sensitive"
 // functions read relative to the file; variables and a row's `each` will come
 // in as its variables and as children of it.
 type scope struct {
-	eval *hcl.EvalContext
-	dir  string
+	eval   *hcl.EvalContext
+	dir    string // relative paths count from here
+	broken bool   // the file does not parse: what is missing from it may stand there
 }
 
-func newScope(dir string) scope {
-	return scope{&hcl.EvalContext{Functions: functions(dir)}, dir}
+func newScope(dir string, broken bool) scope {
+	return scope{&hcl.EvalContext{Functions: functions(dir)}, dir, broken}
 }
 
 func functions(dir string) map[string]function.Function {

@@ -51,7 +51,8 @@ func (d *decoder) load(files []file) (*Cluster, diag.Problems) {
 	for _, f := range files {
 		d.files[f.name] = f.src
 		d.sources.add(f)
-		d.root(d.parse(parser, f), newScope(filepath.Dir(f.name)))
+		body, ok := d.parse(parser, f)
+		d.root(body, newScope(filepath.Dir(f.name), !ok))
 	}
 	if len(files) > 0 {
 		d.finish()
@@ -64,8 +65,17 @@ func (d *decoder) load(files []file) (*Cluster, diag.Problems) {
 	return d.cluster, d.problems
 }
 
-// parse gives the body of a file: of a broken one, what could be read of it.
-func (d *decoder) parse(parser *hclparse.Parser, f file) hcl.Body {
+// parse gives the body of a file; of a broken one, which is not ok, what could
+// be read of it.
+func (d *decoder) parse(parser *hclparse.Parser, f file) (body hcl.Body, ok bool) {
+	if at, deep := nesting(f); deep {
+		d.incomplete = true
+		d.report(diag.Problem{
+			Code: CodeSyntax, At: &at,
+			Summary: "nested too deeply", Fix: "check that this is an inventory; none nests this deep",
+		})
+		return hcl.EmptyBody(), false
+	}
 	parse := parser.ParseHCL
 	if strings.HasSuffix(f.name, ".json") {
 		parse = parser.ParseJSON
@@ -73,9 +83,9 @@ func (d *decoder) parse(parser *hclparse.Parser, f file) hcl.Body {
 	parsed, diags := parse(f.src, f.name)
 	d.syntax(diags, f.name)
 	if parsed == nil || parsed.Body == nil {
-		return hcl.EmptyBody()
+		return hcl.EmptyBody(), false
 	}
-	return parsed.Body
+	return parsed.Body, !diags.HasErrors()
 }
 
 // list is the names of the files that paths stand for, each once.

@@ -23,6 +23,9 @@ type attrSpec struct {
 	secret   bool // may hold a sensitive value, and is never shown
 }
 
+// sample is how the attribute may be written.
+func (a attrSpec) sample() string { return a.name + " = " + a.example }
+
 var rootSpec = blockSpec{blocks: []blockSpec{
 	clusterSpec, sshSpec, calicoSpec, bigipSpec, capacitySpec, hostSpec(RoleMaster), hostSpec(RoleNode),
 }}

@@ -11,14 +11,15 @@ func suggest(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return "use " + oneOf(known)
+	return "use one of these: " + strings.Join(known, ", ")
 }
 
 // nearest is the known word that a slip of the fingers turns into word, or "".
 func nearest(word string, known []string) string {
-	best, bestDistance := "", max(1, len(word)/3)+1
+	best, bestDistance := "", 0
 	for _, k := range known {
-		if d := distance(strings.ToLower(word), k); d < bestDistance {
+		d := distance(strings.ToLower(word), k)
+		if d <= max(1, len(word)/3, len(k)/3) && (best == "" || d < bestDistance) {
 			best, bestDistance = k, d
 		}
 	}

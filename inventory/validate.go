@@ -18,6 +18,9 @@ func (d *decoder) finish() {
 			f5.ASNumber = c.Calico.ASNumber
 		}
 	}
+	if c.Where.Block.File == "" { // there is none; what it would have said has no better place
+		c.Where.Block = d.start
+	}
 	for _, w := range []*Where{&c.API.Where, &c.SSH.Where, &c.Calico.Where, &c.Capacity.Where} {
 		if w.Block.File == "" {
 			w.Block = c.Where.Block
@@ -221,10 +224,8 @@ func (d *decoder) unknownMaster(c *Cluster, name, near string, at diag.Range) {
 
 // checkPresent reports what every inventory has. It must have been read whole.
 func (d *decoder) checkPresent(c *Cluster) {
-	at := d.start
-	if _, ok := d.seen[clusterSpec.kind]; ok {
-		at = c.Where.Block
-	} else {
+	at := c.Where.Block
+	if _, ok := d.seen[clusterSpec.kind]; !ok {
 		d.report(diag.Problem{
 			Code: CodeNoCluster, At: at.Ptr(),
 			Summary: "the inventory has no cluster block", Fix: `add cluster "NAME" { … }`,
@@ -239,7 +240,7 @@ func (d *decoder) checkPresent(c *Cluster) {
 	case n%2 == 0:
 		d.report(diag.Problem{
 			Code: CodeEvenMasters, Severity: diag.Warning, At: c.Where.At("masters").Ptr(),
-			Summary: fmt.Sprintf("%d masters bear the loss of %d, as %d do", n, (n-1)/2, n-1),
+			Summary: fmt.Sprintf("%d masters survive no more failures than %d", n, n-1),
 			Detail:  "etcd needs more than half of its members; an even number only adds one that can fail.",
 			Fix:     fmt.Sprintf("use %d or %d masters", n-1, n+1),
 		})

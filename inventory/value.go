@@ -46,7 +46,16 @@ func (b *block) value(name string) (v cty.Value, ok bool) {
 		return cty.NilVal, false
 	}
 	v, _ = v.UnmarkDeep()
-	return v, true
+	if v.IsWhollyKnown() {
+		return v, true
+	}
+	if !b.scope.broken { // else it is the gap HCL left where the file does not parse
+		b.d.report(diag.Problem{
+			Code: CodeExpression, At: &at,
+			Summary: fmt.Sprintf("%s has no known value", name), Fix: "write " + spec.sample(),
+		})
+	}
+	return cty.NilVal, false
 }
 
 // hideSecret keeps a password that stands in the inventory itself from being
@@ -76,14 +85,18 @@ func (b *block) expression(spec attrSpec, at diag.Range, diags hcl.Diagnostics) 
 		p := diag.Problem{
 			Code: CodeExpression, At: at.Ptr(),
 			Summary: fmt.Sprintf("cannot evaluate %s: %s", spec.name, lowerFirst(h.Summary)), Detail: h.Detail,
-			Fix: fmt.Sprintf("write %s = %s", spec.name, spec.example),
+			Fix: "write " + spec.sample(),
 		}
 		if h.Subject != nil && h.Subject.Start.Line > 0 {
 			p.At = rangeOf(*h.Subject).Ptr()
 		}
 		call, isCall := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](h)
+		unknown, isUnknown := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](h)
 		failed := ""
 		switch {
+		case isUnknown:
+			p.Summary, p.Detail = fmt.Sprintf("%s: there is no function %q", spec.name, unknown.CalledFunctionName()), ""
+			p.Fix = suggest(unknown.CalledFunctionName(), sortedKeys(b.scope.eval.Functions))
 		case isCall && call.FunctionCallError() != nil:
 			failed = call.CalledFunctionName()
 			p.Summary = fmt.Sprintf("%s: %s() failed", spec.name, failed)
@@ -91,7 +104,9 @@ func (b *block) expression(spec attrSpec, at diag.Range, diags hcl.Diagnostics) 
 			p.Fix = cmp.Or(functionFix(failed), p.Fix)
 		case h.Summary == "Variables not allowed":
 			p.Summary, p.Detail = fmt.Sprintf("%s is not a value", spec.name), ""
-			p.Fix = fmt.Sprintf("put texts in quotes: %s = %s", spec.name, spec.example)
+			if !spec.secret {
+				p.Fix = "put texts in quotes: " + spec.sample()
+			}
 		}
 		if b.mayTell(spec, failed) {
 			p.Detail = ""
@@ -114,12 +129,24 @@ func (b *block) mayTell(spec attrSpec, failed string) bool {
 	return n > 0 || spec.secret
 }
 
-func (b *block) wrongType(name, want string, got cty.Value, at diag.Range) {
+func (b *block) wrongType(name, want string, got cty.Value) {
 	spec, _ := b.spec.attr(name)
 	b.d.report(diag.Problem{
-		Code: CodeWrongType, At: &at,
+		Code: CodeWrongType, At: b.where.At(name).Ptr(),
 		Summary: fmt.Sprintf("%s must be %s, not %s", name, want, kindOf(got)),
-		Fix:     fmt.Sprintf("write %s = %s", name, spec.example),
+		Fix:     "write " + spec.sample(),
+	})
+}
+
+// wrongInner reports one element of a list or map that is no string.
+func (b *block) wrongInner(what string, got cty.Value, at diag.Range) {
+	fix := "put it in quotes"
+	if got.IsNull() || !got.Type().IsPrimitiveType() {
+		fix = "write a string, in quotes"
+	}
+	b.d.report(diag.Problem{
+		Code: CodeWrongType, At: &at,
+		Summary: fmt.Sprintf("%s must be a string, not %s", what, kindOf(got)), Fix: fix,
 	})
 }
 
@@ -155,27 +182,26 @@ func (b *block) text(name string, dst *string) bool {
 		}
 		return false
 	}
-	*dst, ok = b.asText(name, v, b.where.At(name))
-	return ok
-}
-
-func (b *block) asText(name string, v cty.Value, at diag.Range) (string, bool) {
-	if v.IsNull() || v.Type() != cty.String {
-		b.wrongType(name, "a string", v, at)
-		return "", false
+	*dst = ""
+	if v.Type() != cty.String {
+		b.wrongType(name, "a string", v)
+		return false
 	}
 	if v.AsString() == "" {
-		b.empty(name, at)
-		return "", false
+		b.empty(name, b.where.At(name))
+		return false
 	}
-	return v.AsString(), true
+	*dst = v.AsString()
+	return true
 }
 
 func (b *block) empty(name string, at diag.Range) {
-	spec, _ := b.spec.attr(name)
-	fix := fmt.Sprintf("remove it, or write %s = %s", name, spec.example)
-	if spec.required {
-		fix = fmt.Sprintf("write %s = %s", name, spec.example)
+	spec, isAttr := b.spec.attr(name)
+	fix := "remove it"
+	if isAttr && spec.required {
+		fix = "write " + spec.sample()
+	} else if isAttr {
+		fix = "remove it, or write " + spec.sample()
 	}
 	b.d.report(diag.Problem{Code: CodeEmpty, At: &at, Summary: name + " is empty", Fix: fix})
 }
@@ -188,7 +214,7 @@ func (b *block) secret(name string, dst *Secret) {
 	}
 	at := b.where.At(name)
 	if v.Type() != cty.String {
-		b.wrongType(name, "a string", v, at)
+		b.wrongType(name, "a string", v)
 		return
 	}
 	text := trimNewline(v.AsString())
@@ -240,7 +266,7 @@ func number[T ~int | ~uint32](b *block, name string, dst *T, l limits) {
 	*dst = 0
 	at := b.where.At(name)
 	if v.Type() != cty.Number {
-		b.wrongType(name, "a whole number", v, at)
+		b.wrongType(name, "a whole number", v)
 		return
 	}
 	n, accuracy := v.AsBigFloat().Int64()
@@ -250,14 +276,14 @@ func number[T ~int | ~uint32](b *block, name string, dst *T, l limits) {
 		spec, _ := b.spec.attr(name)
 		b.d.report(diag.Problem{
 			Code: CodeWrongType, At: &at,
-			Summary: name + " must be a whole number", Fix: fmt.Sprintf("write %s = %s", name, spec.example),
+			Summary: name + " must be a whole number", Fix: "write " + spec.sample(),
 		})
 		return
 	}
 	if n < l.min || n > l.max {
 		b.d.report(diag.Problem{
 			Code: l.code, At: &at,
-			Summary: fmt.Sprintf("%s %s is out of range", name, v.AsBigFloat().Text('f', 0)),
+			Summary: fmt.Sprintf("%s %s is out of range", name, v.AsBigFloat().Text('g', 20)),
 			Fix:     fmt.Sprintf("write a number from %d to %d", l.min, l.max),
 		})
 		return
@@ -273,7 +299,7 @@ func (b *block) texts(name string) (list []string, ok bool) {
 	}
 	at := b.where.At(name)
 	if t := v.Type(); !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
-		b.wrongType(name, "a list", v, at)
+		b.wrongType(name, "a list", v)
 		return nil, false
 	}
 	places, _ := hcl.ExprList(b.attrs[name].Expr)
@@ -283,9 +309,16 @@ func (b *block) texts(name string) (list []string, ok bool) {
 			place = rangeOf(places[i].Range())
 			b.where.Attrs[element(name, i)] = place
 		}
-		text, good := b.asText(name, e, place)
-		ok = ok && good
-		list = append(list, text)
+		switch {
+		case e.IsNull() || e.Type() != cty.String:
+			b.wrongInner("an element of "+name, e, place)
+			ok = false
+		case e.AsString() == "":
+			b.empty("an element of "+name, place)
+			ok = false
+		default:
+			list = append(list, e.AsString())
+		}
 	}
 	return list, ok
 }
@@ -296,17 +329,18 @@ func (b *block) textMap(name string) (m map[string]string, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	at := b.where.At(name)
 	if t := v.Type(); !t.IsObjectType() && !t.IsMapType() {
-		b.wrongType(name, "a map", v, at)
+		b.wrongType(name, "a map", v)
 		return nil, false
 	}
 	b.locateKeys(name)
 	m = map[string]string{}
-	for key, e := range v.AsValueMap() {
+	values := v.AsValueMap()
+	for _, key := range sortedKeys(values) {
+		e := values[key]
 		m[key] = ""
 		if e.IsNull() || e.Type() != cty.String {
-			b.wrongType(fmt.Sprintf("%s.%s", name, key), "a string", e, b.where.AtKey(name, key))
+			b.wrongInner(member(name, key), e, b.where.AtKey(name, key))
 			ok = false
 			continue
 		}

@@ -1,0 +1,11 @@
+cluster "c" {
+  pod_cidr = "10.100.0.0/22"
+}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+calico {
+  block_size = 21
+}

@@ -1,0 +1,8 @@
+cluster "c" {
+  pod_cidr     = "10.100.0.0/15"
+  service_cidr = "10.101.0.0/16"
+}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}

@@ -1,0 +1,3 @@
+kube_master "m1" {
+  address = "10.90.0.11"
+}

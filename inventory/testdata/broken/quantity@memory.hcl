@@ -1,0 +1,13 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+capacity {
+  workload "web" {
+    replicas = 3
+    cpu      = "500m"
+    memory   = "512MB"
+  }
+}

@@ -1,0 +1,7 @@
+cluster "c" {
+  api = { endpoint = "k8s.example.net:6443" }
+}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}

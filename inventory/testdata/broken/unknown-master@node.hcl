@@ -1,0 +1,11 @@
+cluster "c" {
+  masters = ["m1", "n1"]
+}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+kube_node "n1" {
+  address = "10.90.0.21"
+}

@@ -1,0 +1,7 @@
+cluster "c" {
+  kubernetes = 1.30
+}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
