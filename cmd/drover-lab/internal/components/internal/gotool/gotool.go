@@ -2,9 +2,11 @@ package gotool
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/version"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,10 @@ import (
 // Minimum is the oldest Go that compiles every component.
 const Minimum = "go1.26"
 
+// Revision is raised when Build calls go in another way, or in another
+// environment, so that its results differ: it belongs in the key of every build.
+const Revision = 1
+
 // Build is one `go build` of a module's tools.
 type Build struct {
 	// Packages to build; empty means every tool the module names.
@@ -24,33 +30,48 @@ type Build struct {
 	CGO      bool     `json:"cgo,omitempty"`
 }
 
+// Toolchain is the go command in PATH.
+type Toolchain struct {
+	Version string // such as "go1.26.8"
+	// kept is what the user told go about modules and caches, by environment or
+	// by `go env -w`.
+	kept map[string]string
+}
+
+// Find asks the go command in PATH what it is.
+func Find(ctx context.Context) (Toolchain, error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOVERSION",
+		"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
+		"GOCACHE", "GOMODCACHE", "GOPATH")
+	cmd.Dir = os.TempDir() // a go.mod around us must not choose another toolchain
+	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return Toolchain{}, fmt.Errorf("the go command is not in PATH: install %s or newer (https://go.dev/dl) or use --download", Minimum)
+	}
+	if err != nil {
+		return Toolchain{}, fmt.Errorf("go env: %w", err)
+	}
+	t := Toolchain{}
+	if err := json.Unmarshal(out, &t.kept); err != nil {
+		return Toolchain{}, fmt.Errorf("go env: %w", err)
+	}
+	t.Version = t.kept["GOVERSION"]
+	delete(t.kept, "GOVERSION")
+	// A development build calls itself "devel …", which version cannot compare.
+	if version.IsValid(t.Version) && version.Compare(t.Version, Minimum) < 0 {
+		return Toolchain{}, fmt.Errorf("the go command in PATH is %s, and the components need %s or newer: install it (https://go.dev/dl) or use --download", t.Version, Minimum)
+	}
+	return t, nil
+}
+
 // Go is a go command and where it may write.
 type Go struct {
+	Toolchain Toolchain
 	// Scratch holds the compiler's temporary files, so that those of a build
 	// that was killed go away together with the rest of it.
 	Scratch string
 	// Line receives what the command says, line by line; nil discards it.
 	Line func(string)
-}
-
-// Version is the version of the go command in PATH, such as "go1.26.8".
-func Version(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "GOVERSION")
-	cmd.Dir = os.TempDir() // a go.mod around us must not choose another toolchain
-	cmd.Env = environ(false, "")
-	out, err := cmd.Output()
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", fmt.Errorf("the go command is not in PATH: install Go %s or newer (https://go.dev/dl) or use --download", strings.TrimPrefix(Minimum, "go"))
-	}
-	if err != nil {
-		return "", fmt.Errorf("go env GOVERSION: %w", err)
-	}
-	have := strings.TrimSpace(string(out))
-	// A development build calls itself "devel …", which version cannot compare.
-	if version.IsValid(have) && version.Compare(have, Minimum) < 0 {
-		return "", fmt.Errorf("the go command in PATH is %s, and the components need %s or newer: install it (https://go.dev/dl) or use --download", have, Minimum)
-	}
-	return have, nil
 }
 
 // Build compiles b of the module in dir into out, one file per command. It
@@ -67,7 +88,7 @@ func (g Go) Build(ctx context.Context, dir, out string, b Build) (int, error) {
 	args = append(args, b.Packages...)
 	compiled := 0
 	err := run(ctx, command{
-		dir: dir, env: environ(b.CGO, g.Scratch), argv: append([]string{"go"}, args...),
+		dir: dir, env: g.environ(b.CGO), argv: append([]string{"go"}, args...),
 		line: func(s string) {
 			switch {
 			case strings.HasPrefix(s, "go: "):
@@ -85,7 +106,7 @@ func (g Go) Build(ctx context.Context, dir, out string, b Build) (int, error) {
 func (g Go) ModuleDir(ctx context.Context, dir, module string) (string, error) {
 	var out strings.Builder
 	err := run(ctx, command{
-		dir: dir, env: environ(false, g.Scratch), stdout: &out,
+		dir: dir, env: g.environ(false), stdout: &out,
 		argv: []string{"go", "list", "-m", "-f", "{{.Dir}}", module},
 	})
 	if err != nil {
@@ -100,34 +121,39 @@ func (g Go) say(s string) {
 	}
 }
 
-// environ is the caller's environment with everything that changes a result
-// set to one value. An empty variable would not do: go then falls back to the
-// user's `go env -w` file.
-func environ(cgo bool, scratch string) []string {
-	fixed := map[string]string{
-		"GOFLAGS": "-mod=readonly", "GOWORK": "off", "GO111MODULE": "on", "GOTOOLCHAIN": "local",
-		"GOOS": "linux", "GOARCH": runtime.GOARCH, "GOAMD64": "v1", "GOARM64": "v8.0",
-		"GOEXPERIMENT": "none", "GOFIPS140": "off", "CGO_ENABLED": "0",
-		"CC": "gcc", "CGO_CFLAGS": "-O2", "CGO_LDFLAGS": "-O2",
-		"CGO_CPPFLAGS": "-O2", "CGO_CXXFLAGS": "-O2", "LC_ALL": "C",
+// environ is the caller's environment without anything that changes a result.
+func (g Go) environ(cgo bool) []string {
+	set := map[string]string{
+		// Not the user's file of settings: what it says about modules is in kept.
+		"GOENV": "off", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "GOTOOLCHAIN": "local",
+		"GOOS": "linux", "GOARCH": runtime.GOARCH, "CGO_ENABLED": "0", "LC_ALL": "C",
+		"GOTMPDIR": g.Scratch,
 	}
 	if cgo {
-		fixed["CGO_ENABLED"] = "1"
+		set["CGO_ENABLED"] = "1"
 	}
-	if scratch != "" {
-		fixed["GOTMPDIR"] = scratch
-	}
-	// SOURCE_DATE_EPOCH and friends of other tools are harmless; these are not.
-	drop := map[string]bool{"GODEBUG": true, "GOROOT": true, "GO_EXTLINK_ENABLED": true, "GOCOVERDIR": true}
+	maps.Copy(set, g.Toolchain.kept)
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if _, set := fixed[name]; !set && !drop[name] {
+		_, ours := set[name]
+		if !ours && !changesBuild(name) {
 			env = append(env, kv)
 		}
 	}
-	for name, value := range fixed {
+	for name, value := range set {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// changesBuild reports whether a variable of the environment could change what
+// go makes: all of go's own and those of the C compiler.
+func changesBuild(name string) bool {
+	for _, prefix := range []string{"GO", "CGO_", "CC", "CXX", "PKG_CONFIG", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "GCC_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }

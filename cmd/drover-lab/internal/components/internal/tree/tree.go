@@ -84,7 +84,8 @@ func Under(prefix, dir string) ([]Entry, error) {
 }
 
 // Write writes entries as a tar archive, sorted by name; a hard link follows
-// the entries it may point at.
+// the entries it may point at. A directory may be named more than once, anything
+// else is a mistake.
 func Write(w io.Writer, entries []Entry) error {
 	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b Entry) int {
@@ -97,7 +98,13 @@ func Write(w io.Writer, entries []Entry) error {
 		return cmp.Compare(a.Name, b.Name)
 	})
 	tw := tar.NewWriter(w)
-	for _, e := range entries {
+	for i, e := range entries {
+		if i > 0 && entries[i-1].Name == e.Name {
+			if e.Mode.IsDir() && entries[i-1].Mode.IsDir() {
+				continue
+			}
+			return fmt.Errorf("archive: %s is in it twice", e.Name)
+		}
 		if err := add(tw, e); err != nil {
 			return fmt.Errorf("archive %s: %w", e.Name, err)
 		}
