@@ -1,0 +1,71 @@
+# drover's make targets. README.md names the two that matter first: test, demo.
+
+GO      ?= go
+LAB     := bin/drover-lab
+# One seed a day, printed with every run; a failure is repeated with SEED=….
+SEED    ?= $(shell date +%Y%m%d)
+# The lab suites make real machines: they need root on Linux.
+CAN_LAB := $(shell [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" = 0 ] && echo yes)
+
+.PHONY: help build test test-short lab-test soak bench lab demo demo-down lint golden fuzz cover clean tools
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+build: ## build the binaries into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+
+tools: # what the tests need of this machine, where it can be installed
+	@if ! command -v gcc >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends gcc libc6-dev; \
+	fi
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l cmd examples inventory); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+test-short: tools build lint ## unit tests and scripts of the real binaries, under a minute
+	$(GO) test -race -short ./...
+
+test: tools build lint ## everything: unit tests, scripts, and as root on Linux the lab suites
+	$(GO) test -race ./...
+ifeq ($(CAN_LAB),yes)
+	$(MAKE) lab-test
+else
+	@echo "left out: the lab suites (real machines), which need root on Linux"
+endif
+
+lab-test: build ## the lab suites alone
+	@echo "seed $(SEED)"
+	DROVER_LAB=$(CURDIR)/$(LAB) DROVER_SEED=$(SEED) $(GO) test -count=1 -v -timeout 60m ./cmd/drover-lab/labtest
+
+soak: build ## the lab suites with full counts
+	@echo "seed $(SEED)"
+	DROVER_LAB=$(CURDIR)/$(LAB) DROVER_SEED=$(SEED) DROVER_SOAK=1 $(GO) test -count=1 -v -timeout 120m ./cmd/drover-lab/labtest
+
+bench: build ## figures: how long a lab takes to come up and go, and what it uses
+	DROVER_LAB=$(CURDIR)/$(LAB) $(GO) test -count=1 -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/drover-lab/labtest
+
+lab: build ## bring up the example lab
+	$(LAB) up examples/lab
+
+demo: build ## see the main job: sets up all it needs and shows the result
+	$(LAB) up examples/lab
+	$(LAB) status
+	@echo; echo "Take the demo down with: make demo-down"
+
+demo-down: ## take the demo down
+	$(LAB) --lab lab down
+
+golden: ## rewrite golden files from what is rendered now
+	$(GO) test ./inventory/... ./cmd/... -update
+
+fuzz: ## fuzz the parsers, 30 s each
+	$(GO) test ./inventory -run '^$$' -fuzz FuzzLoad -fuzztime 30s
+
+cover: ## test coverage of the unit tests
+	$(GO) test -short -coverprofile=bin/cover.out ./... && $(GO) tool cover -func=bin/cover.out | tail -1
+
+clean: ## remove what was built here; labs and their cache stay
+	rm -rf bin
