@@ -136,7 +136,7 @@ func (b *block) unknownAttr(name string, at, whole diag.Range) {
 	}
 	if b.spec.kind == "" {
 		p.Summary = fmt.Sprintf("attribute %q stands outside of any block", name)
-		p.Fix = "move it into the block it belongs to: " + oneOf(b.spec.blockNames())
+		p.Fix = "move it into the block it belongs to, one of: " + strings.Join(b.spec.blockNames(), ", ")
 	}
 	if inner, ok := b.spec.block(name); ok {
 		p.Fix = fmt.Sprintf("%s is a block: write %s { … }, without =", name, inner.header())

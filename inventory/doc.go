@@ -8,7 +8,9 @@
 //	load.go      paths -> files -> HCL bodies
 //	schema.go    the grammar: which blocks there are and what they may hold
 //	block.go     one HCL block against its grammar: unknown, missing, doubled
-//	value.go     one attribute to a Go value: types, addresses, ranges of numbers
+//	funcs.go     what expressions may call, and what they may refer to
+//	value.go     one attribute to a Go value of the right type; with network.go
+//	             and text.go, of the right form
 //	decode.go    the blocks to the Cluster, with defaults
 //	validate.go  what can only be seen over the whole Cluster
 //

@@ -166,10 +166,10 @@ func cidrHostFunc() function.Function {
 // cidrSubnetFunc is a network within a network: so many bits longer, this number.
 func cidrSubnetFunc() function.Function {
 	return networkFunc([]string{"newbits", "number"}, func(network netip.Prefix, n []int64) (string, error) {
-		bits := int64(network.Bits()) + n[0]
-		if n[0] < 0 || bits > 32 {
+		if n[0] < 0 || n[0] > int64(32-network.Bits()) {
 			return "", fmt.Errorf("%s cannot be extended by %d bits", network, n[0])
 		}
+		bits := int64(network.Bits()) + n[0]
 		if n[1] < 0 || n[1] >= 1<<n[0] {
 			return "", fmt.Errorf("%s has no subnet number %d of /%d", network, n[1], bits)
 		}

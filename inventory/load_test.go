@@ -151,6 +151,30 @@ func cut(t *testing.T, src string, r diag.Range) string {
 	return line[r.Start.Column-1:]
 }
 
+// What must be written is an agreement with every inventory there is.
+func TestRequired(t *testing.T) {
+	var got []string
+	var walk func(spec blockSpec)
+	walk = func(spec blockSpec) {
+		for _, a := range spec.attrs {
+			if a.required {
+				got = append(got, spec.kind+"."+a.name)
+			}
+		}
+		for _, inner := range spec.blocks {
+			walk(inner)
+		}
+	}
+	walk(rootSpec)
+	want := []string{
+		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory",
+		"kube_master.address", "kube_node.address",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 func TestWhere(t *testing.T) {
 	c := mustLoad(t, "testdata/full.hcl")
 	node, master := c.KubeNodes[0].Where, c.KubeMasters[0].Where

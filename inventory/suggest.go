@@ -26,18 +26,6 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// oneOf lists words for a sentence.
-func oneOf(words []string) string {
-	switch n := len(words); n {
-	case 0:
-		return "nothing"
-	case 1:
-		return words[0]
-	default:
-		return strings.Join(words[:n-1], ", ") + " or " + words[n-1]
-	}
-}
-
 // distance counts the letters to insert, delete, replace or swap with their
 // neighbour to get from a to b.
 func distance(a, b string) int {

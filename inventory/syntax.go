@@ -115,7 +115,7 @@ func rangeOf(r hcl.Range) diag.Range {
 }
 
 func lowerFirst(s string) string {
-	if len(s) < 2 || strings.ToUpper(s[:2]) == s[:2] { // an abbreviation stays
+	if s == "" {
 		return s
 	}
 	return strings.ToLower(s[:1]) + s[1:]
