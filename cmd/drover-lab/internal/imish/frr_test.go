@@ -81,6 +81,15 @@ func TestPeeringInternal(t *testing.T) {
 	if out := l.show("sh ip bgp sum"); !regexp.MustCompile(`(?m)^10\.1\.20\.20 +4 64512 .* 2$`).MatchString(out) {
 		t.Errorf("show ip bgp summary:\n%s", out)
 	}
+	if out := l.show("show ip bgp neighbors 10.1.20.20 routes"); !strings.Contains(out, "*>i192.168.127.0/26 10.1.20.20 ") {
+		t.Errorf("show ip bgp neighbors A routes:\n%s", out)
+	}
+	if out := l.show("show ip route 192.168.127.0/26"); !strings.Contains(out, "Known via \"bgp\", distance 200, metric 0, best") {
+		t.Errorf("show ip route PREFIX:\n%s", out)
+	}
+	if out := l.show("show ip interface brief"); !regexp.MustCompile(`(?m)^eth0 +10\.1\.20\.5 +up +up$`).MatchString(out) {
+		t.Errorf("show ip interface brief:\n%s", out)
+	}
 	l.refusesUnknown()
 	l.saves()
 	l.refusedByFRR()
@@ -136,8 +145,18 @@ func (l *lab) undoes() {
 	if out := l.show("show running-config router bgp"); out != "!\n" {
 		l.t.Errorf("after no router bgp:\n%s", out)
 	}
-	if out := l.show("show ip bgp summary"); out != "% BGP is not running\n" {
-		l.t.Errorf("summary without BGP:\n%s", out)
+	for command, want := range map[string]string{
+		"show ip bgp summary":             "% BGP is not running\n",
+		"show ip bgp":                     "% BGP is not running\n",
+		"show ip bgp 10.0.0.0/8":          "% Network not in table\n",
+		"show ip bgp neighbors":           "",
+		"show ip bgp neighbors 10.1.20.9": "",
+		"show ip route bgp":               "\nGateway of last resort is not set\n",
+		"show ip route 10.99.0.0/16":      "% Network not in table\n",
+	} {
+		if out := l.show(command); out != want {
+			l.t.Errorf("%s without BGP: %q, want %q", command, out, want)
+		}
 	}
 }
 

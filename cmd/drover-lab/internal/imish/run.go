@@ -42,6 +42,10 @@ func (r runner) apply(ctx context.Context, statements []zebos.Statement) (bool, 
 	refusals := script.Refusals(stdout, stderr)
 	for _, x := range refusals {
 		fmt.Fprintf(r.stdout, "%% %s\n", x.Reason)
+		if x.Line == 0 {
+			fmt.Fprintf(r.stderr, "imish: refused: %s\n", x.Reason)
+			continue
+		}
 		fmt.Fprintf(r.stderr, "imish: line %d: %q: refused: %s\n", x.Line, x.Text, x.Reason)
 	}
 	return len(refusals) == 0, nil

@@ -129,12 +129,13 @@ func readSecret(w string) (string, bool) {
 	return readPrintable(w)
 }
 
-// text is the rest of the line.
+// text is the rest of the line. "| " in it would be a filter to vtysh, which
+// drops such a line without a word; it is refused instead.
 type text struct{}
 
 func (text) read(words []string) (string, int, bool) {
 	for i, w := range words {
-		if _, ok := readPrintable(w); !ok || i == 0 && (w[0] == '!' || w[0] == '#') {
+		if _, ok := readPrintable(w); !ok || i < len(words)-1 && strings.HasSuffix(w, "|") {
 			return "", 0, false
 		}
 	}

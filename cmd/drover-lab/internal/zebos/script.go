@@ -107,7 +107,7 @@ func (s Script) Text() string {
 
 // Refusal is a line FRR would not take.
 type Refusal struct {
-	Line   int
+	Line   int    // 0 when FRR did not say which
 	Text   string // safe to show
 	Reason string
 }
@@ -140,6 +140,12 @@ func (s Script) Refusals(stdout, stderr string) []Refusal {
 			r.Reason = "FRR does not know this form"
 		}
 		out = append(out, r)
+	}
+	if len(out) == 0 { // a complaint without a line is still one
+		for _, reason := range reasons {
+			out = append(out, Refusal{Reason: reason})
+		}
+		return out
 	}
 	open := 0
 	for _, r := range out {

@@ -68,12 +68,12 @@ func BGPNeighbors(neighborsJSON []byte) (string, error) {
 	if err := decode(neighborsJSON, &raw); err != nil {
 		return "", err
 	}
+	if _, missing := raw["bgpNoSuchNeighbor"]; missing {
+		return "% No such neighbor\n", nil
+	}
 	var b strings.Builder
 	for _, addr := range sortedAddrs(raw) {
 		var n neighbor
-		if raw[addr][0] != '{' { // "bgpNoSuchNeighbor": true and the like
-			continue
-		}
 		if err := decode(raw[addr], &n); err != nil {
 			return "", err
 		}
@@ -94,6 +94,9 @@ func (n neighbor) write(b *strings.Builder, addr string) {
 	if n.Description != "" {
 		fmt.Fprintf(b, " Description: %s\n", n.Description)
 	}
+	if n.AdminDown {
+		b.WriteString(" Administratively shut down\n")
+	}
 	fmt.Fprintf(b, "  BGP version 4, remote router ID %s\n", n.RouterID)
 	n.writeState(b)
 	if n.Stats.TotalRecv > 0 && n.State == "Established" {
@@ -110,12 +113,9 @@ func (n neighbor) write(b *strings.Builder, addr string) {
 }
 
 func (n neighbor) writeState(b *strings.Builder) {
-	switch {
-	case n.State == "Established":
+	if n.State == "Established" {
 		fmt.Fprintf(b, "  BGP state = Established, up for %s\n", n.Up)
-	case n.AdminDown:
-		fmt.Fprintf(b, "  BGP state = %s (Administratively shut down)\n", n.State)
-	default:
+	} else {
 		fmt.Fprintf(b, "  BGP state = %s\n", n.State)
 	}
 	fmt.Fprintf(b, "  Last read %s, hold time is %d, keepalive interval is %d seconds\n", clock(n.LastReadMsec), n.HoldMsec/1000, n.KeepMsec/1000)

@@ -107,7 +107,8 @@ var entries = []entry{
 	{in: RouterBGP, zebos: "neighbor <peer:peer> advertisement-interval ~ <seconds:0..600>"},
 	{in: RouterBGP, zebos: "neighbor <peer:peer> allowas-in ~ [ <n:1..10?3> ]", af: true, inAF: true},
 	{in: RouterBGP, zebos: "neighbor <peer:peer> as-override", af: true, inAF: true},
-	{in: RouterBGP, zebos: "neighbor <peer:peer> capability graceful-restart", frr: "neighbor <peer:peer> graceful-restart", inAF: true},
+	// FRR 8.4 loses this on a peer-group older than the global setting, so a group is refused.
+	{in: RouterBGP, zebos: "neighbor <peer:ip> capability graceful-restart", frr: "neighbor <peer:ip> graceful-restart", inAF: true},
 	{in: RouterBGP, zebos: "neighbor <peer:peer> default-originate ~ [ route-map <map:name> ]", af: true, inAF: true},
 	{in: RouterBGP, zebos: "neighbor <peer:peer> description ~ <text:text>"},
 	{in: RouterBGP, zebos: "neighbor <peer:peer> ebgp-multihop ~", frr: "neighbor <peer:peer> ebgp-multihop ~ 255", use: inputOnly},
