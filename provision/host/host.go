@@ -1,0 +1,126 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// Cmd is a command to run on a host, always as root. Argv is never a shell
+// string: the transport quotes it. A script goes to `sh -s` as Stdin.
+type Cmd struct {
+	Argv  []string
+	Stdin io.Reader // where secrets travel: never in Argv, never in an environment
+	// Hide are strings that logs, events and errors show as ***.
+	Hide []string
+	// Limit bounds the command; 0 is the transport's default of a minute.
+	Limit time.Duration
+}
+
+// String is the command as people see it: quoted, with what is hidden hidden.
+func (c Cmd) String() string {
+	words := make([]string, len(c.Argv))
+	for i, w := range c.Argv {
+		words[i] = Quote(w)
+	}
+	return c.Redact(strings.Join(words, " "))
+}
+
+// Redact hides what is to be hidden in text that comes from or goes to people.
+func (c Cmd) Redact(s string) string {
+	for _, h := range c.Hide {
+		if h != "" {
+			s = strings.ReplaceAll(s, h, "***")
+		}
+	}
+	return s
+}
+
+// Quote makes one word of s for a POSIX shell, and leaves plain words plain.
+func Quote(s string) string {
+	plain := s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_./:=@%+,", r)
+	}) < 0
+	if plain {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Result is what a command that ran left behind, whatever its exit code.
+type Result struct {
+	Stdout, Stderr []byte
+	Exit           int
+}
+
+// FileMeta is how a file is to be written.
+type FileMeta struct {
+	Mode  fs.FileMode // permission bits
+	Owner string      // "root:root" when empty
+}
+
+// Reader looks at a host. Its commands must change nothing; the test fake
+// refuses any that is not on its list of those that only look.
+type Reader interface {
+	// Name is the host's name in the inventory.
+	Name() string
+	// Probe runs a command that only looks. An exit code is a Result, not an
+	// error; an error means that the host could not be looked at.
+	Probe(ctx context.Context, c Cmd) (Result, error)
+}
+
+// Writer changes a host.
+type Writer interface {
+	Reader
+	// Run runs a command; an exit code other than 0 is an *ExitError.
+	Run(ctx context.Context, c Cmd) (Result, error)
+	// WriteFile replaces a file as a whole: content goes over stdin into a
+	// temporary file beside it, which is renamed into place. Parent directories
+	// are made (0755). Content may be secret.
+	WriteFile(ctx context.Context, path string, content []byte, meta FileMeta) error
+}
+
+// ExitError is a command that ran and failed.
+type ExitError struct {
+	Host   string
+	Cmd    string // redacted
+	Exit   int
+	Stderr string // redacted, whole
+}
+
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("%s: %s: exit code %d: %s", e.Host, e.Cmd, e.Exit, strings.TrimSpace(e.Stderr))
+}
+
+// UnreachableError is a host that could not be spoken to: refused, timed out, or
+// the connection was cut in the middle. Whether a command that was under way took
+// effect is not known.
+type UnreachableError struct {
+	Host string
+	Op   string // what was being done
+	Err  error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("%s: unreachable while %s: %v", e.Host, e.Op, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// AuthError is a host that does not let us in, or that we do not trust: a
+// rejected key, a host key that is unknown or another than the known one, a sudo
+// that refuses.
+type AuthError struct {
+	Host string
+	Err  error
+	Fix  string // what to do about it
+}
+
+func (e *AuthError) Error() string {
+	return fmt.Sprintf("%s: %v\n  fix: %s", e.Host, e.Err, e.Fix)
+}
+
+func (e *AuthError) Unwrap() error { return e.Err }
