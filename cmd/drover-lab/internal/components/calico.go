@@ -49,6 +49,7 @@ func calicoSet(files fs.FS) (recipe, error) {
 				Sums:      github("projectcalico/calico", tag, "SHA256SUMS"),
 			},
 		},
+		keep: []string{"calico", "calico-node", "check-status", "install", "kube-controllers", "mountns", "wrapper"},
 		pack: packCalico,
 	}, nil
 }

@@ -40,6 +40,11 @@ func calicoImages(version string) recipe {
 	}
 }
 
+// cniPluginsOfCalico are the reference plugins in Calico's image.
+func cniPluginsOfCalico() []string {
+	return []string{"bandwidth", "host-local", "loopback", "portmap", "tuning"}
+}
+
 // calicoCNIImage holds what its installer copies to the host: Calico's plugin
 // under both its names, and the reference plugins that upstream's image has.
 func calicoCNIImage(w *work) oci.Spec {
@@ -49,7 +54,7 @@ func calicoCNIImage(w *work) oci.Spec {
 		tree.Entry{Name: bin + "calico-ipam", Hardlink: bin + "calico", Mode: 0o755},
 		tree.File(bin+"install", w.need("calico", "bin/install"), 0o755),
 	)
-	for _, plugin := range []string{"bandwidth", "host-local", "loopback", "portmap", "tuning"} {
+	for _, plugin := range cniPluginsOfCalico() {
 		entries = append(entries, tree.File(bin+plugin, w.need("cni", "bin", plugin), 0o755))
 	}
 	return oci.Spec{Entries: entries, Config: v1.Config{

@@ -40,6 +40,7 @@ func kubernetesSet(files fs.FS, name string) (recipe, error) {
 	}
 	r.builds = []gotool.Build{{LDFlags: strings.Join(flags, " ")}}
 	r.space = 5 * gib
+	r.keep = []string{"agnhost"}
 	for _, p := range kubernetesPrograms() {
 		file := path.Join("dl.k8s.io/release/v"+r.version, "bin/linux", arch(), p)
 		r.releases = append(r.releases, release{Component: p, Path: file, Sums: file + ".sha256"})
@@ -50,7 +51,7 @@ func kubernetesSet(files fs.FS, name string) (recipe, error) {
 				return err
 			}
 		}
-		return nil // agnhost stays in bin, for its image
+		return nil
 	}
 	return r, nil
 }

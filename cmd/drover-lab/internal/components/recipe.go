@@ -30,6 +30,7 @@ type recipe struct {
 	space    int64    // bytes it takes at its peak, build cache included
 	releases []release
 	images   []string // names with registry and tag
+	keep     []string // programs that sets which need this one are made from
 	pack     func(ctx context.Context, w *work) error
 }
 

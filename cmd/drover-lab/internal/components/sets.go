@@ -72,7 +72,7 @@ func pauseSet(files fs.FS) (recipe, error) {
 	}
 	m.Sources = map[string][]byte{"main.go": source}
 	return recipe{
-		name: "pause", version: "3.10", module: m, space: 50 * mib,
+		name: "pause", version: "3.10", module: m, space: 50 * mib, keep: []string{"pause"},
 		builds: []gotool.Build{{Packages: []string{"."}, LDFlags: stripped}},
 	}, nil
 }
@@ -108,6 +108,7 @@ func cniSet(files fs.FS) (recipe, error) {
 	file := github("containernetworking/plugins", tag, "cni-plugins-linux-"+arch()+"-"+tag+".tgz")
 	r.builds = []gotool.Build{{LDFlags: stripped + " -X " + module + "/pkg/utils/buildversion.BuildVersion=" + tag}}
 	r.space = 300 * mib
+	r.keep = cniPluginsOfCalico()
 	r.releases = []release{{Component: "cni-plugins", Path: file, Sums: file + ".sha256"}}
 	r.pack = func(_ context.Context, w *work) error {
 		plugins, err := w.programs()
@@ -166,6 +167,7 @@ func corednsSet(files fs.FS) (recipe, error) {
 	}
 	file := github("coredns/coredns", "v"+r.version, "coredns_"+r.version+"_linux_"+arch()+".tgz")
 	r.space = 800 * mib
+	r.keep = []string{"coredns"}
 	r.releases = []release{{Component: "coredns", Path: file, Sums: file + ".sha256"}}
 	r.pack = func(_ context.Context, w *work) error { return w.archive("coredns", "./", "coredns") }
 	return r, nil

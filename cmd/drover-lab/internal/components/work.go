@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,7 +103,7 @@ func (w *work) file(component string) (string, error) {
 // programs are the names of all compiled programs.
 func (w *work) programs() ([]string, error) {
 	entries, err := os.ReadDir(w.bin(""))
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var names []string
@@ -205,18 +206,27 @@ func (w *work) finish() error {
 	if err := os.RemoveAll(w.scratch("")); err != nil {
 		return err
 	}
-	var missing []error
+	programs, err := w.programs()
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, p := range programs {
+		if !slices.Contains(w.recipe.keep, p) {
+			problems = append(problems, os.Remove(w.bin(p)))
+		}
+	}
 	for _, r := range w.recipe.releases {
 		if !slices.ContainsFunc(w.record.Artifacts, func(a Artifact) bool { return a.Path == r.Path }) {
-			missing = append(missing, fmt.Errorf("set %s was made without %s", w.recipe.name, r.Path))
+			problems = append(problems, fmt.Errorf("set %s was made without %s", w.recipe.name, r.Path))
 		}
 	}
 	for _, name := range w.recipe.images {
 		if !slices.ContainsFunc(w.record.Images, func(i Image) bool { return i.Name == name }) {
-			missing = append(missing, fmt.Errorf("set %s was made without image %s", w.recipe.name, name))
+			problems = append(problems, fmt.Errorf("set %s was made without image %s", w.recipe.name, name))
 		}
 	}
-	return errors.Join(missing...)
+	return errors.Join(problems...)
 }
 
 // digestOf reads a file once for its SHA-256 and its size.

@@ -1,6 +1,7 @@
 package gotool
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -38,21 +40,35 @@ type Toolchain struct {
 	kept map[string]string
 }
 
+// moduleSettings say where go finds modules and keeps its caches. They cannot
+// change what a build makes: go.sum guards that.
+func moduleSettings() []string {
+	return []string{
+		"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
+		"GOCACHE", "GOMODCACHE", "GOPATH",
+	}
+}
+
 // Find asks the go command in PATH what it is.
 func Find(ctx context.Context) (Toolchain, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "-json", "GOVERSION",
-		"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
-		"GOCACHE", "GOMODCACHE", "GOPATH")
-	cmd.Dir = os.TempDir() // a go.mod around us must not choose another toolchain
-	out, err := cmd.Output()
+	var out bytes.Buffer
+	err := run(ctx, command{
+		dir: os.TempDir(), // a go.mod around us must not choose another toolchain
+		env: slices.DeleteFunc(os.Environ(), func(kv string) bool {
+			name, _, _ := strings.Cut(kv, "=")
+			return changesBuild(name) && name != "GOENV" && !slices.Contains(moduleSettings(), name)
+		}),
+		stdout: &out,
+		argv:   append([]string{"go", "env", "-json", "GOVERSION"}, moduleSettings()...),
+	})
 	if errors.Is(err, exec.ErrNotFound) {
 		return Toolchain{}, fmt.Errorf("the go command is not in PATH: install %s or newer (https://go.dev/dl) or use --download", Minimum)
 	}
 	if err != nil {
-		return Toolchain{}, fmt.Errorf("go env: %w", err)
+		return Toolchain{}, err
 	}
 	t := Toolchain{}
-	if err := json.Unmarshal(out, &t.kept); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &t.kept); err != nil {
 		return Toolchain{}, fmt.Errorf("go env: %w", err)
 	}
 	t.Version = t.kept["GOVERSION"]

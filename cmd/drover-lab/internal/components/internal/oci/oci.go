@@ -86,21 +86,3 @@ func Save(dir, ref string, img v1.Image) (string, error) {
 	}
 	return digest.String(), nil
 }
-
-// Load opens the image of the given digest in the layout at dir; its blobs are
-// read when they are asked for.
-func Load(dir, digest string) (v1.Image, error) {
-	hash, err := v1.NewHash(digest)
-	if err != nil {
-		return nil, fmt.Errorf("image layout %s: %w", dir, err)
-	}
-	path, err := layout.FromPath(dir)
-	if err != nil {
-		return nil, fmt.Errorf("image layout %s: %w", dir, err)
-	}
-	img, err := path.Image(hash)
-	if err != nil {
-		return nil, fmt.Errorf("image layout %s: %w", dir, err)
-	}
-	return img, nil
-}
