@@ -36,7 +36,6 @@ func (id ID) What() string {
 // shown; never a secret. nil means that it is absent.
 type State map[string]string
 
-
 // Unknown is the state of what cannot be looked at yet, because something it
 // lives in does not exist: an object before there is an API server.
 func Unknown() State { return State{"": "known after"} }
