@@ -10,9 +10,6 @@ import (
 // TestEveryLine gives every kind of line the table knows to a real FRR: it is
 // taken, shown back word for word, and gone after its "no".
 func TestEveryLine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a minute of vtysh calls")
-	}
 	l := newLab(t, birdConfig(64512))
 	data, err := os.ReadFile("../zebos/testdata/every.zebos")
 	if err != nil {

@@ -73,7 +73,8 @@ func TestPeeringInternal(t *testing.T) {
 		t.Errorf("show running-config (-want +got):\n%s", diff)
 	}
 	l.awaitShown("show ip bgp neighbors 10.1.20.20", "BGP state = Established, up for ", "hold time is 10, keepalive interval is 3 seconds",
-		"remote AS 64512, local AS 64512, internal link", " Member of peer-group calico for session parameters", "  2 accepted prefixes")
+		"remote AS 64512, local AS 64512, internal link", " Member of peer-group calico for session parameters",
+		"  Inbound soft reconfiguration allowed", "  Maximum prefixes 2000", "  2 accepted prefixes")
 	out := l.awaitShown("show ip route bgp", "192.168.128.0/26")
 	if !regexp.MustCompile(`(?m)^B       192\.168\.127\.0/26 \[200/0\] via 10\.1\.20\.20, eth0, \d\d:\d\d:\d\d$`).MatchString(out) {
 		t.Errorf("show ip route bgp:\n%s", out)

@@ -162,3 +162,14 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
 }
+
+// Main is called with what os.Args and the process's streams are.
+func TestMainArguments(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := Main([]string{"-r", "7"}, strings.NewReader(""), &stdout, &stderr); status != 1 || !strings.HasPrefix(stdout.String(), "Dynamic routing is not enabled") {
+		t.Errorf("status %d\n%s%s", status, &stdout, &stderr)
+	}
+	if status := Main(nil, strings.NewReader("!\n"), &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("an empty script: status %d\n%s", status, &stderr)
+	}
+}

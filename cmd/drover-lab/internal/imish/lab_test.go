@@ -34,6 +34,9 @@ const (
 
 func newLab(t *testing.T, birdConfig string) *lab {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts real daemons")
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for network namespaces")
 	}

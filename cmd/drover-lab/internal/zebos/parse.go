@@ -146,8 +146,11 @@ func (p *Parser) Parse(n int, line string) (Statement, error) {
 		p.Top()
 	}
 	s.block = p.block
-	if r.af {
-		s.block = append(s.block[:1:1], "address-family ipv4 unicast")
+	if in == RouterBGP || in == AddressFamily { // where FRR keeps it, which need not be where it was given
+		s.block = s.block[:1:1]
+		if r.af {
+			s.block = append(s.block, family)
+		}
 	}
 	p.advance(&s)
 	return s, nil
@@ -230,7 +233,7 @@ func (p *Parser) advance(s *Statement) {
 		p.enter(RouterBGP, s.rule.commands(s.args, false))
 	case AddressFamily:
 		if !s.negated {
-			p.enter(AddressFamily, append(p.block[:1:1], "address-family ipv4 unicast"))
+			p.enter(AddressFamily, append(p.block[:1:1], family))
 		}
 	case RouteMap:
 		if !s.negated {

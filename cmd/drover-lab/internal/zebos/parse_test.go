@@ -63,6 +63,10 @@ func TestTranslate(t *testing.T) {
 			state: State{AS: 1}, zebos: "router bgp 1\n address-family ipv4\n neighbor g activate\n exit-address-family\n neighbor g remote-as 2\n",
 			want: "router bgp 1\naddress-family ipv4 unicast\nneighbor g activate\nexit-address-family\nneighbor g remote-as 2\nexit\n",
 		},
+		"a session's line inside the family": {
+			state: State{AS: 1}, zebos: "router bgp 1\n address-family ipv4\n neighbor 10.0.0.1 capability graceful-restart\n neighbor 10.0.0.1 next-hop-self\n",
+			want: "router bgp 1\nneighbor 10.0.0.1 graceful-restart\naddress-family ipv4 unicast\nneighbor 10.0.0.1 next-hop-self\nexit-address-family\nexit\n",
+		},
 		"nothing for FRR": {zebos: "! c\n\nline con 0\n login\nno service password-encryption\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,6 +146,15 @@ func TestRefusals(t *testing.T) {
 	}
 	if got := script.Refusals("% Unknown action 'hunter2'\n", ""); len(got) != 1 || got[0] != (Refusal{Reason: "Unknown action '***'"}) {
 		t.Errorf("a complaint without a line: %+v", got)
+	}
+}
+
+// What Debian's own frr.conf and the kernel put into FRR is no news.
+func TestRunningDefaults(t *testing.T) {
+	r := ParseRunning("frr version 8.4.4\nfrr defaults traditional\nhostname r1\nlog syslog informational\nno ip forwarding\nservice integrated-vtysh-config\n!\nend\n")
+	want := "!\nno service password-encryption\n!\nlog syslog\n!\nline con 0\n login\nline vty 0 39\n login\n!\nend\n"
+	if diff := cmp.Diff(want, r.String()); diff != "" || r.Unknown != nil {
+		t.Errorf("unknown %q (-want +got):\n%s", r.Unknown, diff)
 	}
 }
 

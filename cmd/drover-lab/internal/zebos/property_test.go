@@ -196,7 +196,7 @@ func drawValue(t *rapid.T, e elem) string {
 // and family apart, its own defaults unsaid, its own lines added.
 func simulate(script string) string {
 	var global []string
-	var bgp, family []string
+	var session, unicast []string
 	var head string
 	maps := map[string][]string{}
 	var order []string
@@ -232,9 +232,9 @@ func simulate(script string) string {
 				maps[line] = nil
 			}
 		case in == "bgp":
-			bgp = set(bgp, line)
+			session = set(session, line)
 		case in == "family":
-			family = set(family, line)
+			unicast = set(unicast, line)
 		case in != "":
 			maps[in] = set(maps[in], line)
 		default:
@@ -247,13 +247,13 @@ func simulate(script string) string {
 		}
 	}
 	for _, unsaid := range []string{"timers bgp 60 180", "bgp graceful-restart restart-time 120"} {
-		bgp = slices.DeleteFunc(bgp, func(l string) bool { return l == unsaid })
+		session = slices.DeleteFunc(session, func(l string) bool { return l == unsaid })
 	}
 	var b strings.Builder
 	b.WriteString("Building configuration...\n\nCurrent configuration:\n!\nfrr version 8.4.4\nfrr defaults traditional\nhostname r\nno ipv6 forwarding\nservice integrated-vtysh-config\n!\n")
 	b.WriteString(strings.Join(global, "\n") + "\n!\n")
 	if head != "" {
-		fmt.Fprintf(&b, "%s\n %s\n !\n address-family ipv4 unicast\n  %s\n exit-address-family\nexit\n!\n", head, strings.Join(bgp, "\n "), strings.Join(family, "\n  "))
+		fmt.Fprintf(&b, "%s\n %s\n !\n address-family ipv4 unicast\n  %s\n exit-address-family\nexit\n!\n", head, strings.Join(session, "\n "), strings.Join(unicast, "\n  "))
 	}
 	for _, m := range order {
 		fmt.Fprintf(&b, "%s\n %s\nexit\n!\n", m, strings.Join(maps[m], "\n "))

@@ -72,7 +72,7 @@ func ParseRunning(text string) Running {
 			at = place{}
 		case line == "exit-address-family":
 			at.family = false
-		case line == "address-family ipv4 unicast":
+		case line == family:
 			at.family = true
 		case isSilent(line):
 		default:

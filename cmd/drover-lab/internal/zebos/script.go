@@ -43,7 +43,7 @@ func NewScript(statements []Statement) Script {
 			for _, c := range companions.session {
 				s.add(c, st.line)
 			}
-			s.add("address-family ipv4 unicast", st.line)
+			s.add(family, st.line)
 			for _, c := range companions.family {
 				s.add(c, st.line)
 			}
@@ -78,7 +78,7 @@ func (s *Script) add(command string, line int) {
 // close leaves blocks, the innermost first.
 func (s *Script) close(blocks []string, line int) {
 	for _, b := range slices.Backward(blocks) {
-		if strings.HasPrefix(b, "address-family") {
+		if b == family {
 			s.add("exit-address-family", line)
 		} else {
 			s.add("exit", line)

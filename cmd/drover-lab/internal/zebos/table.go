@@ -145,6 +145,9 @@ var entries = []entry{
 
 const extendedASN = "bgp extended-asn-cap"
 
+// family is the block FRR keeps af entries in.
+const family = "address-family ipv4 unicast"
+
 // companions bring a new BGP process to ZebOS's defaults: no policy is asked
 // of eBGP, networks are announced without a route to them, 30/90 s timers and
 // a single path. On the way back they are hidden.
