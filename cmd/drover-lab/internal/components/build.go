@@ -117,6 +117,9 @@ func (b builder) choose(all []planned) ([]planned, error) {
 	}
 	var sets []planned
 	for _, p := range all {
+		if b.options.Download != nil && len(p.recipe.releases)+len(p.recipe.images) == 0 {
+			continue // it is only there to build others from
+		}
 		if required[p.recipe.name] {
 			sets = append(sets, p)
 		}

@@ -87,6 +87,7 @@ func calicoNodeImage(ctx context.Context, w *work) (oci.Spec, error) {
 	w.say("Debian root of calico/node")
 	root, base := w.scratch("root.tar"), w.scratch("base.tar")
 	err := debian.Bootstrap(ctx, root, debian.Options{
+		Log: log{w.say},
 		Packages: []string{
 			"bird", "ca-certificates", "conntrack", "ipset", "iproute2", "iptables", "kmod", "nftables", "procps", "runit",
 		},

@@ -51,6 +51,16 @@ func (w *work) goTool() gotool.Go {
 	return gotool.Go{Toolchain: w.toolchain, Scratch: w.scratch("tmp"), Line: w.say}
 }
 
+// log hands what is written to it to say, line by line.
+type log struct{ say func(string) }
+
+func (l log) Write(p []byte) (int, error) {
+	for line := range strings.FieldsFuncSeq(string(p), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		l.say(line)
+	}
+	return len(p), nil
+}
+
 // compile runs the recipe's builds, leaving the programs in bin.
 func (w *work) compile(ctx context.Context) error {
 	files := map[string][]byte{"go.mod": w.recipe.module.Mod, "go.sum": w.recipe.module.Sum}

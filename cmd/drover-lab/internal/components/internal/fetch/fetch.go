@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,16 +12,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // maxSums bounds a file of digests; the largest known is a few kilobytes.
 const maxSums = 1 << 20
+
+// stall is how long a transfer may bring nothing before it is given up.
+const stall = time.Minute
 
 // Source is where release files are fetched from.
 type Source struct {
 	// Mirror holds the files under MIRROR/HOST/PATH; empty means HOST itself.
 	Mirror string
 	Client *http.Client
+	// Stall is how long a transfer may bring nothing; zero means a minute.
+	Stall time.Duration
 }
 
 // File is one release file: Path begins with the host that publishes it.
@@ -78,6 +85,9 @@ func (s Source) url(path string) string {
 
 // published is the digest of f in upstream's file of digests.
 func (s Source) published(ctx context.Context, f File) (string, error) {
+	limit := cmp.Or(s.Stall, stall) // a file of a few lines takes no longer
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("nothing arrived for %v", limit))
+	defer cancel()
 	body, _, err := s.open(ctx, f.Sums)
 	if err != nil {
 		return "", err
@@ -117,6 +127,11 @@ func isSum(s string) bool {
 // download copies a path to dst and returns its digest; nothing is left of a
 // transfer that fails.
 func (s Source) download(ctx context.Context, path, dst string) (digest string, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := cmp.Or(s.Stall, stall)
+	watch := time.AfterFunc(limit, func() { cancel(fmt.Errorf("nothing arrived for %v", limit)) })
+	defer watch.Stop()
 	body, length, err := s.open(ctx, path)
 	if err != nil {
 		return "", err
@@ -135,11 +150,25 @@ func (s Source) download(ctx context.Context, path, dst string) (digest string, 
 		}
 	}()
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, sum), body)
+	n, err := io.Copy(io.MultiWriter(out, sum, alive{watch, limit}), body)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return "", fmt.Errorf("%s: the transfer ended after %s: %w; try again", s.url(path), of(n, length), err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// alive puts a timer off each time something is written to it.
+type alive struct {
+	timer *time.Timer
+	limit time.Duration
+}
+
+func (a alive) Write(p []byte) (int, error) {
+	a.timer.Reset(a.limit)
+	return len(p), nil
 }
 
 // of says how much of a transfer arrived; length is negative when unknown.
@@ -160,6 +189,9 @@ func (s Source) open(ctx context.Context, path string) (io.ReadCloser, int64, er
 		client = http.DefaultClient
 	}
 	resp, err := client.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return nil, 0, fmt.Errorf("%s: %w", s.url(path), context.Cause(ctx))
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("download: %w", err)
 	}

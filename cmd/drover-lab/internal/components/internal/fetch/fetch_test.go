@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func sum(s string) string {
@@ -83,6 +84,24 @@ func TestGet(t *testing.T) {
 				t.Errorf("the refused file is still there (%v)", err)
 			}
 		})
+	}
+}
+
+func TestStalledTransfer(t *testing.T) {
+	done := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "some")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	}))
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { close(done) })
+	source := Source{Mirror: srv.URL, Stall: 50 * time.Millisecond}
+	_, err := source.Get(t.Context(), File{Path: "h/f", Pinned: sum("content")}, filepath.Join(t.TempDir(), "f"))
+	if err == nil || !strings.Contains(err.Error(), "after 4 bytes: nothing arrived for 50ms") {
+		t.Errorf("error %v", err)
 	}
 }
 
