@@ -6,5 +6,6 @@ root=$1
 chroot "$root" systemctl disable --quiet puppet.service
 # Only a router turns FRR on; a client is the same image without it.
 chroot "$root" systemctl disable --quiet frr.service
-sed -i 's/^bgpd=no/bgpd=yes/' "$root/etc/frr/daemons"
-
+sed -i 's/^bgpd=no/bgpd=yes/; s/^bfdd=no/bfdd=yes/' "$root/etc/frr/daemons"
+# imish's `write` saves one file, as a BIG-IP does.
+echo 'service integrated-vtysh-config' > "$root/etc/frr/vtysh.conf"
