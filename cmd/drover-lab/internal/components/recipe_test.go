@@ -1,9 +1,11 @@
 package components
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/droverctl/drover/examples/lab"
 )
@@ -110,6 +112,38 @@ func TestRecipes(t *testing.T) {
 		if !paths[want] {
 			t.Errorf("no set publishes %s", want)
 		}
+	}
+}
+
+// TestSecondKubernetes adds a version the way a maintainer does: by its module.
+func TestSecondKubernetes(t *testing.T) {
+	files := fstest.MapFS{}
+	err := fs.WalkDir(lab.Components, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(lab.Components, path)
+		files[path] = &fstest.MapFile{Data: content}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["components/kubernetes-1.36.mod"] = &fstest.MapFile{
+		Data: []byte("module x\n\nrequire k8s.io/kubernetes v1.36.3\n"),
+	}
+	all, err := recipes(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(r recipe) bool { return r.name == "kubernetes-1.36" })
+	if i < 0 || all[i].version != "1.36.3" || !strings.Contains(all[i].releases[0].Path, "/v1.36.3/") ||
+		!strings.Contains(all[i].builds[0].LDFlags, "gitMinor=36 ") {
+		t.Errorf("the second version: %+v", all)
+	}
+	files["components/kubernetes-1.36.mod"].Data = []byte("module x\n")
+	if _, err := recipes(files); err == nil || !strings.Contains(err.Error(), "does not require k8s.io/kubernetes") {
+		t.Errorf("a module without Kubernetes: %v", err)
 	}
 }
 
