@@ -1,0 +1,118 @@
+package facts
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/droverctl/drover/provision/host"
+)
+
+// local runs probes on this machine: any Linux has what the script asks for,
+// systemctl apart.
+type local struct{ prelude string }
+
+func (local) Name() string { return "here" }
+
+func (l local) Probe(ctx context.Context, c host.Cmd) (host.Result, error) {
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	cmd.Stdin = c.Stdin
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	res := host.Result{Stdout: []byte(l.prelude + out.String()), Stderr: []byte(errs.String())}
+	if exit, ok := err.(*exec.ExitError); ok {
+		res.Exit, err = exit.ExitCode(), nil
+	}
+	return res, err
+}
+
+func TestProbeSeesFilesAsTheyAre(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	secret := write("tree/with space.key", "secret", 0o600)
+	cert := write("tree/sub/a.crt", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", 0o644)
+	single := write("single/file", "", 0o640)
+	write("single/dir/below", "not asked for", 0o644)
+	link := filepath.Join(dir, "tree/current")
+	if err := os.Symlink("v1.2.3", link); err != nil {
+		t.Fatal(err)
+	}
+	big := write("tree/big", strings.Repeat("x", DigestLimit+1), 0o755)
+
+	for _, prelude := range []string{"", "Welcome to this host!\n@@ not a section\n"} {
+		s, err := Probe(t.Context(), local{prelude}, Scope{
+			Trees:    []string{filepath.Join(dir, "tree"), filepath.Join(dir, "absent")},
+			Paths:    []string{single, filepath.Join(dir, "single/dir"), filepath.Join(dir, "absent-file")},
+			Sysctls:  []string{"kernel.ostype", "no.such.key"},
+			Commands: []string{"sh", "no-such-command"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const digestOfSecret = "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
+		if f := s.Files[secret]; f.SHA256 != digestOfSecret || f.Mode != 0o600 || f.Size != 6 {
+			t.Errorf("secret file: %+v", f)
+		}
+		if _, read := s.Texts[secret]; read {
+			t.Error("a key was read, not digested")
+		}
+		if got := s.Texts[cert]; !strings.HasPrefix(got, "-----BEGIN CERTIFICATE-----\nx\n") {
+			t.Errorf("certificate: %q", got)
+		}
+		if f := s.Files[link]; f.Link != "v1.2.3" {
+			t.Errorf("link: %+v", f)
+		}
+		if f := s.Files[big]; f.SHA256 != "" || f.Size != DigestLimit+1 {
+			t.Errorf("a large file was digested: %+v", f)
+		}
+		if f, ok := s.Files[single]; !ok || f.Mode != 0o640 {
+			t.Errorf("single file: %+v", f)
+		}
+		if _, ok := s.Dirs[filepath.Join(dir, "single/dir")]; !ok {
+			t.Error("single directory not seen")
+		}
+		if _, ok := s.Files[filepath.Join(dir, "single/dir/below")]; ok {
+			t.Error("a single directory was descended into")
+		}
+		if s.Sysctls["kernel.ostype"] != "Linux" || len(s.Sysctls) != 1 {
+			t.Errorf("sysctls: %v", s.Sysctls)
+		}
+		if !s.Commands["sh"] || s.Commands["no-such-command"] {
+			t.Errorf("commands: %v", s.Commands)
+		}
+		if s.CPUs < 1 || s.Memory < 1<<20 || s.Kernel == "" || s.OS["ID"] == "" {
+			t.Errorf("machine: %+v", s)
+		}
+	}
+}
+
+func TestAnAnswerWithoutItsEndIsNoSnapshot(t *testing.T) {
+	whole, err := local{}.Probe(t.Context(), host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(Scope{}.Script())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parse(string(whole.Stdout)); err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut < len(whole.Stdout)-len("end")-1; cut += 7 {
+		if s, err := parse(string(whole.Stdout[:cut])); err == nil {
+			t.Fatalf("cut after %d bytes it reads as %+v", cut, s)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package facts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/droverctl/drover/provision/host"
+)
+
+// Scope is what to look at.
+type Scope struct {
+	// Trees are directories looked at with all that is below them.
+	Trees []string
+	// Paths are single files or directories.
+	Paths    []string
+	Units    []string
+	Sysctls  []string
+	Commands []string
+}
+
+// Probe looks at a host.
+func Probe(ctx context.Context, h host.Reader, s Scope) (Snapshot, error) {
+	res, err := h.Probe(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(s.Script())})
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if res.Exit != 0 {
+		return Snapshot{}, fmt.Errorf("%s: looking at the host: exit code %d: %s", h.Name(), res.Exit, strings.TrimSpace(string(res.Stderr)))
+	}
+	snap, err := parse(string(res.Stdout))
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("%s: looking at the host: %w", h.Name(), err)
+	}
+	snap.Host = h.Name()
+	return snap, nil
+}
+
+// Script is the shell script that looks: sections that each begin with a line
+// of a marker and a name, ended by one that says it got to its end.
+func (s Scope) Script() string {
+	var b strings.Builder
+	b.WriteString("# drover probe\nexport LC_ALL=C\n")
+	section := func(name, script string) { fmt.Fprintf(&b, "echo '%s%s'\n%s\n", marker, name, script) }
+
+	section("os", "cat /etc/os-release 2>/dev/null")
+	section("machine", `echo "hostname=$(hostname)"
+echo "machine-id=$(cat /etc/machine-id 2>/dev/null)"
+echo "kernel=$(uname -r)"
+echo "cpus=$(nproc)"
+while read -r k v _; do [ "$k" = MemTotal: ] && echo "memory-kib=$v"; done </proc/meminfo
+echo "clock=$(date +%s)"`)
+	if paths := append(quoted(s.Trees), quoted(s.Paths)...); len(paths) > 0 {
+		trees := strings.Join(quoted(s.Trees), " ")
+		singles := strings.Join(quoted(s.Paths), " ")
+		fmt.Fprintf(&b, "set --\nfor p in %s; do { [ -e \"$p\" ] || [ -L \"$p\" ]; } && set -- \"$@\" \"$p\"; done\n", trees+" "+singles)
+		// One stat and one sha256sum for all: a fork a file would cost more than
+		// the rest of the probe. Names with a newline are none of drover's.
+		section("files", fmt.Sprintf(`[ $# -gt 0 ] && find "$@" %s ! -path '*
+*' -exec stat -c '%%f %%U:%%G %%s %%s.%%Y.%%Z.%%i %%N' {} +`, pruned(s)))
+		section("sha256", fmt.Sprintf(`[ $# -gt 0 ] && find "$@" %s -type f -size -%dk ! -path '*
+*' -exec sha256sum {} + 2>/dev/null`, pruned(s), DigestLimit/1024))
+		section("texts", fmt.Sprintf(`[ $# -gt 0 ] && find "$@" %s -type f \( -name '*.crt' -o -name '*.drover' \) -size -64k -exec sh -c 'for f; do echo "%s%s$f"; cat "$f"; echo; done' sh {} +`, pruned(s), marker, "text "))
+	}
+	if len(s.Units) > 0 {
+		section("units", "systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,FragmentPath -- "+
+			strings.Join(quoted(s.Units), " "))
+	}
+	if len(s.Sysctls) > 0 {
+		section("sysctls", fmt.Sprintf(`for k in %s; do f=/proc/sys/$(echo "$k" | tr . /); [ -r "$f" ] && echo "$k=$(cat "$f")"; done`,
+			strings.Join(quoted(s.Sysctls), " ")))
+	}
+	if len(s.Commands) > 0 {
+		section("commands", fmt.Sprintf(`PATH=$PATH:/usr/sbin:/sbin; for c in %s; do command -v "$c" >/dev/null 2>&1 && echo "$c"; done`,
+			strings.Join(quoted(s.Commands), " ")))
+	}
+	section("end", "exit 0")
+	return b.String()
+}
+
+// marker begins a section's line. It is long enough not to be met by chance.
+const marker = "@@drover@@ "
+
+// pruned keeps find from descending into directories that were asked for by
+// themselves (-maxdepth is not POSIX), and begins the expression that follows.
+func pruned(s Scope) string {
+	if len(s.Paths) == 0 {
+		return ""
+	}
+	var conds []string
+	for _, p := range s.Paths {
+		conds = append(conds, "-path "+host.Quote(p+"/*"))
+	}
+	return "\\( " + strings.Join(conds, " -o ") + " \\) -prune -o"
+}
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = host.Quote(w)
+	}
+	return out
+}
+
+var errCut = errors.New("its answer ended before its end")
