@@ -9,6 +9,7 @@ import (
 	"github.com/droverctl/drover/inventory/diag"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // decoder gathers the Cluster and the problems over all files.
@@ -20,6 +21,10 @@ type decoder struct {
 	start    diag.Range // of the first file: where a problem of the inventory as a whole is shown
 
 	seen map[string]diag.Range // the blocks that may occur once
+	// rows is set while the rows of a for_each are read, and repeated holds the
+	// places they share: a mistake there is told for its first row only.
+	rows     bool
+	repeated map[diag.Range]bool
 	// incomplete: some of the inventory could not be read, so that what looks
 	// missing from it may stand there.
 	incomplete bool
@@ -29,11 +34,24 @@ func newDecoder() *decoder {
 	s := sources{}
 	return &decoder{
 		cluster: defaults(s), sources: s,
-		files: map[string][]byte{}, seen: map[string]diag.Range{},
+		files: map[string][]byte{}, seen: map[string]diag.Range{}, repeated: map[diag.Range]bool{},
 	}
 }
 
-func (d *decoder) report(p diag.Problem) { d.problems = append(d.problems, p) }
+func (d *decoder) report(p diag.Problem) {
+	if d.rows {
+		d.repeated[*p.At] = true
+	}
+	d.problems = append(d.problems, p)
+}
+
+// newBlock is a block without a header: a file, or the values beside one.
+func (d *decoder) newBlock(spec blockSpec, s scope) *block {
+	return &block{
+		d: d, spec: spec, scope: s, title: spec.kind,
+		where: Where{Attrs: map[string]diag.Range{}}, meant: map[string]bool{},
+	}
+}
 
 // block is one block of the inventory on its way into the Cluster: its
 // contents were checked against its spec, its attributes not yet evaluated.
@@ -54,8 +72,8 @@ type block struct {
 // open checks a block's contents and reports what does not belong into it and
 // what is missing from it.
 func (d *decoder) open(spec blockSpec, raw *hcl.Block, s scope) *block {
-	b := &block{d: d, spec: spec, scope: s, title: spec.kind, meant: map[string]bool{}}
-	b.where = Where{Block: rangeOf(raw.DefRange), Attrs: map[string]diag.Range{}}
+	b := d.newBlock(spec, s)
+	b.where.Block = rangeOf(raw.DefRange)
 	if len(raw.Labels) > 0 {
 		b.name = raw.Labels[0]
 		b.title = fmt.Sprintf("%s %q", spec.kind, b.name)
@@ -74,8 +92,18 @@ func (b *block) read(body hcl.Body) {
 	if native, ok := body.(*hclsyntax.Body); ok {
 		b.unknown(native)
 		// Its diagnostics only repeat what unknown has told.
+		if b.spec.free {
+			b.attrs, _ = native.JustAttributes()
+			return
+		}
 		content, _, _ := native.PartialContent(b.spec.hcl())
 		b.attrs, b.raw = content.Attributes, content.Blocks
+		return
+	}
+	if b.spec.free {
+		attrs, diags := body.JustAttributes()
+		b.attrs = attrs
+		b.d.syntax(diags, b.where.Block.File)
 		return
 	}
 	content, diags := body.Content(b.spec.hcl())
@@ -156,6 +184,8 @@ func (b *block) unknownBlock(kind string, at diag.Range) {
 	}
 	if a, ok := b.spec.attr(kind); ok {
 		p.Fix = fmt.Sprintf("%s is an attribute: write %s", kind, a.sample())
+	} else if b.spec.free {
+		p.Fix = fmt.Sprintf("remove it, or write %s = …; here stand attributes only", kind)
 	} else if len(b.spec.blocks) == 0 {
 		p.Fix = fmt.Sprintf("remove it; %s holds attributes only: %s", b.spec.kind, strings.Join(b.spec.attrNames(), ", "))
 	}
@@ -219,6 +249,28 @@ func (b *block) each(seen map[string]diag.Range, do func(inner *block, first boo
 		}
 		do(inner, !again || spec.several)
 	}
+}
+
+// take opens b's blocks of one kind and takes them out, so that they can be
+// read before all others.
+func (b *block) take(kind string, do func(inner *block)) {
+	var rest hcl.Blocks
+	for _, raw := range b.raw {
+		if raw.Type != kind {
+			rest = append(rest, raw)
+			continue
+		}
+		spec, _ := b.spec.block(kind)
+		do(b.d.open(spec, raw, b.scope))
+	}
+	b.raw = rest
+}
+
+// withVariables is b with other variables to refer to.
+func (b *block) withVariables(vars map[string]cty.Value) *block {
+	other := *b
+	other.scope.eval = &hcl.EvalContext{Functions: b.scope.eval.Functions, Variables: vars}
+	return &other
 }
 
 func (b *block) again(before diag.Range) {

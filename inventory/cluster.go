@@ -6,69 +6,63 @@ import (
 	"github.com/droverctl/drover/inventory/diag"
 )
 
-// Cluster is one whole inventory. Lists keep the order of the inventory: its
+// Cluster is one whole inventory, resolved: variables and rows are gone, what
+// was not written has its default. Lists keep the order of the inventory: its
 // files by name, each from top to bottom.
+//
+// The JSON names are what `drover inventory show -o json` prints; they change
+// only together with its schema version.
 type Cluster struct {
-	Where       Where
-	Name        string
-	Kubernetes  string   // version; empty: the newest that drover supports
-	Masters     []string // the complete list of masters, pinned; empty when the inventory does not pin it
-	PodCIDR     netip.Prefix
-	ServiceCIDR netip.Prefix
-	API         API
-	SSH         SSH
-	Calico      Calico
-	Capacity    Capacity
-	BigIPs      []BigIP
-	KubeMasters []Host
-	KubeNodes   []Host
+	Where       Where        `json:"-"`
+	Name        string       `json:"name"`
+	Kubernetes  string       `json:"kubernetes"` // version
+	Masters     []string     `json:"masters"`    // the complete list of masters, pinned; see ReadyToProvision
+	PodCIDR     netip.Prefix `json:"pod_cidr"`
+	ServiceCIDR netip.Prefix `json:"service_cidr"`
+	API         API          `json:"api"`
+	SSH         SSH          `json:"ssh"`
+	Artifacts   Artifacts    `json:"artifacts"`
+
+	Etcd              Etcd       `json:"etcd"`
+	Containerd        Containerd `json:"containerd"`
+	Runc              Component  `json:"runc"`
+	CNI               Component  `json:"cni"`
+	Pause             Component  `json:"pause"`
+	Kubelet           Kubelet    `json:"kubelet"` // of hosts that say nothing else
+	KubeProxy         KubeProxy  `json:"kube_proxy"`
+	APIServer         Program    `json:"apiserver"`
+	ControllerManager Program    `json:"controller_manager"`
+	Scheduler         Program    `json:"scheduler"`
+	CoreDNS           CoreDNS    `json:"coredns"`
+	Calico            Calico     `json:"calico"`
+
+	Capacity    Capacity `json:"capacity"`
+	BigIPs      []BigIP  `json:"bigips"`
+	KubeMasters []Host   `json:"kube_masters"`
+	KubeNodes   []Host   `json:"kube_nodes"`
 
 	sources sources
 }
 
-// API is how the nodes reach the API servers.
+// API is how the API servers are reached.
 type API struct {
-	Where    Where
-	Endpoint string // host:port; empty: a load balancer on every node
-}
-
-// SSH is how drover reaches the hosts. What is empty is left to ssh_config,
-// and then to ssh's own defaults, so that `ssh HOST` and drover agree.
-type SSH struct {
-	Where        Where
-	User         string
-	Become       Become
-	KnownHosts   string
-	IdentityFile string
-	Port         int
-}
-
-// Become is how drover becomes root on a host.
-type Become string
-
-// The ways to become root; BecomeNone means that the SSH user is root.
-const (
-	BecomeNone Become = "none"
-	BecomeSudo Become = "sudo"
-)
-
-// Calico is the pod network.
-type Calico struct {
-	Where     Where
-	Version   string // empty: the one that drover supports with the Kubernetes version
-	ASNumber  uint32 // of the cluster
-	BlockSize int    // prefix length of a node's share of the pod network
+	Where    Where  `json:"-"`
+	Endpoint string `json:"endpoint,omitempty"` // host:port; empty: a load balancer on every node
+	Port     int    `json:"port"`               // that API servers listen on
 }
 
 // BigIP is one F5 BIG-IP the cluster exchanges routes with.
 type BigIP struct {
-	Where       Where
-	Name        string
-	PeerAddress netip.Addr
-	ASNumber    uint32 // the cluster's own unless written: iBGP
-	Password    Secret
-	Manage      Manage
-	Accept      []netip.Prefix // what nodes may learn from it
+	Where       Where          `json:"-"`
+	Name        string         `json:"name"`
+	PeerAddress netip.Addr     `json:"peer_address"`
+	ASNumber    uint32         `json:"as_number"` // the cluster's own unless written: iBGP
+	Password    Secret         `json:"password"`
+	Manage      Manage         `json:"manage"`
+	Accept      []netip.Prefix `json:"accept,omitempty"`     // what nodes may learn from it
+	MaxPeers    int            `json:"max_peers,omitempty"`  // BGP sessions it can hold; 0: not known
+	MaxRoutes   int            `json:"max_routes,omitempty"` // 0: not known
+	SSH         SSH            `json:"ssh"`                  // how its routing shell is reached, resolved
 }
 
 // Manage is who configures a BIG-IP's side.
@@ -82,19 +76,19 @@ const (
 
 // Capacity is what the cluster must be able to hold.
 type Capacity struct {
-	Where     Where
-	Profile   string
-	Tolerate  int // failure domains that may be lost; see Where.Written for whether it was asked for
-	Workloads []Workload
+	Where     Where      `json:"-"`
+	Profile   string     `json:"profile"`
+	Tolerate  int        `json:"tolerate"` // failure domains that may be lost; see Where.Written for whether it was asked for
+	Workloads []Workload `json:"workloads,omitempty"`
 }
 
 // Workload is one promised load.
 type Workload struct {
-	Where    Where
-	Name     string
-	Replicas int
-	CPU      MilliCPU
-	Memory   Bytes
+	Where    Where    `json:"-"`
+	Name     string   `json:"name"`
+	Replicas int      `json:"replicas"`
+	CPU      MilliCPU `json:"cpu_milli"`
+	Memory   Bytes    `json:"memory_bytes"`
 }
 
 // MilliCPU is processor time in thousandths of a core, Bytes is memory.
@@ -114,12 +108,30 @@ const (
 
 // Host is a machine: a kube_master or a kube_node.
 type Host struct {
-	Where         Where
-	Role          Role
-	Name          string
-	Address       netip.Addr
-	FailureDomain string
-	Labels        map[string]string
+	Where         Where             `json:"-"`
+	Role          Role              `json:"role"`
+	Name          string            `json:"name"`
+	Address       netip.Addr        `json:"address"`
+	FailureDomain string            `json:"failure_domain,omitempty"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	Taints        []Taint           `json:"taints,omitempty"` // a master's own unless written
+	SSH           SSH               `json:"ssh"`              // the cluster's with the host's own over it
+	Kubelet       Kubelet           `json:"kubelet"`          // likewise
+}
+
+// Taint keeps pods that do not tolerate it off a host.
+type Taint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value,omitempty"`
+	Effect string `json:"effect"`
+}
+
+// String is the taint as kubectl writes it.
+func (t Taint) String() string {
+	if t.Value == "" {
+		return t.Key + ":" + t.Effect
+	}
+	return t.Key + "=" + t.Value + ":" + t.Effect
 }
 
 // Hosts is every machine: masters, then nodes.

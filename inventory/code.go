@@ -39,4 +39,16 @@ const (
 	CodeUnknownMaster      = "inventory-unknown-master"
 	CodeUnlistedMaster     = "inventory-unlisted-master"
 	CodeEvenMasters        = "inventory-even-masters"
+	CodeNotPinned          = "inventory-not-pinned"
+	CodeRouteReflectors    = "inventory-route-reflectors"
+	CodeURL                = "inventory-url"
+	CodeHostKey            = "inventory-host-key"
+	CodeTaint              = "inventory-taint"
+	CodeFlag               = "inventory-flag"
+	CodeModelled           = "inventory-modelled" // a free setting that has an attribute of its own
+	CodeForEach            = "inventory-for-each"
+	CodeVariableType       = "inventory-variable-type"
+	CodeVariableUnset      = "inventory-variable-unset"
+	CodeUnknownVariable    = "inventory-unknown-variable"
+	CodeCircle             = "inventory-circle"
 )

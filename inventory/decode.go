@@ -2,10 +2,8 @@ package inventory
 
 import (
 	"math"
-	"net/netip"
 
 	"github.com/droverctl/drover/inventory/diag"
-	"github.com/hashicorp/hcl/v2"
 )
 
 var (
@@ -13,36 +11,25 @@ var (
 	blockSizes = limits{20, 32, CodeBlockSize}
 	ports      = limits{1, 65535, CodeOutOfRange}
 	counts     = limits{0, 1_000_000, CodeOutOfRange}
+	atLeastOne = limits{1, 1_000_000, CodeOutOfRange}
+	podCounts  = limits{1, 1024, CodeOutOfRange}
 )
 
-// defaults is what an inventory that says nothing gets.
-func defaults(s sources) *Cluster {
-	return &Cluster{
-		PodCIDR:     netip.MustParsePrefix("10.100.0.0/16"),
-		ServiceCIDR: netip.MustParsePrefix("10.101.0.0/16"),
-		SSH:         SSH{Become: BecomeNone},
-		Calico:      Calico{ASNumber: 64512, BlockSize: 26},
-		Capacity:    Capacity{Profile: "standard"},
-		sources:     s,
-	}
-}
-
-// root reads one file: blocks into the cluster, in any order. It never sees
+// blocks reads one file's blocks into the cluster, in any order. It never sees
 // another file's blocks, because functions count from the file they stand in.
-func (d *decoder) root(body hcl.Body, s scope) {
-	root := &block{d: d, spec: rootSpec, scope: s, title: "the inventory", meant: map[string]bool{}}
-	root.where.Block = rangeOf(body.MissingItemRange())
-	root.read(body)
-	root.each(d.seen, func(b *block, first bool) {
+func (d *decoder) blocks(f *block) {
+	f.each(d.seen, func(b *block, first bool) {
 		c := d.cluster
 		if !first {
-			c = &Cluster{} // a second cluster or ssh block: its mistakes count, its values do not
+			c = defaults(d.sources) // a second cluster or ssh block: its mistakes count, its values do not
 		}
 		switch b.spec.kind {
 		case clusterSpec.kind:
 			b.cluster(c)
 		case sshSpec.kind:
 			b.ssh(&c.SSH)
+		case artifactsSpec.kind:
+			b.artifacts(&c.Artifacts)
 		case calicoSpec.kind:
 			b.calico(&c.Calico)
 		case capacitySpec.kind:
@@ -50,9 +37,11 @@ func (d *decoder) root(body hcl.Body, s scope) {
 		case bigipSpec.kind:
 			c.BigIPs = append(c.BigIPs, b.bigip())
 		case string(RoleMaster):
-			c.KubeMasters = append(c.KubeMasters, b.host(RoleMaster))
+			c.KubeMasters = append(c.KubeMasters, b.hosts(RoleMaster)...)
 		case string(RoleNode):
-			c.KubeNodes = append(c.KubeNodes, b.host(RoleNode))
+			c.KubeNodes = append(c.KubeNodes, b.hosts(RoleNode)...)
+		default:
+			b.component(c)
 		}
 	})
 }
@@ -70,6 +59,7 @@ func (b *block) cluster(c *Cluster) {
 		}
 		api.Where = inner.where
 		inner.endpoint("endpoint", &api.Endpoint)
+		number(inner, "port", &api.Port, ports)
 	})
 }
 
@@ -90,16 +80,14 @@ func (b *block) ssh(s *SSH) {
 	s.Where = b.where
 	b.text("user", &s.User)
 	choice(b, "become", &s.Become, BecomeNone, BecomeSudo)
+	b.secret("become_password", &s.BecomePassword)
 	b.path("known_hosts", &s.KnownHosts)
+	b.path("config_file", &s.ConfigFile)
 	b.path("identity_file", &s.IdentityFile)
+	b.hostKey("host_key", &s.HostKey)
+	b.hostName("address", &s.Address)
+	b.jump("jump", &s.Jump)
 	number(b, "port", &s.Port, ports)
-}
-
-func (b *block) calico(c *Calico) {
-	c.Where = b.where
-	b.version("version", &c.Version)
-	number(b, "as_number", &c.ASNumber, asNumbers)
-	number(b, "block_size", &c.BlockSize, blockSizes)
 }
 
 func (b *block) bigip() BigIP {
@@ -109,6 +97,15 @@ func (b *block) bigip() BigIP {
 	b.secret("password", &f5.Password)
 	choice(b, "manage", &f5.Manage, ManageManual, ManageSSH)
 	b.cidrs("accept", &f5.Accept)
+	number(b, "max_peers", &f5.MaxPeers, atLeastOne)
+	number(b, "max_routes", &f5.MaxRoutes, atLeastOne)
+	b.each(map[string]diag.Range{}, func(inner *block, first bool) {
+		s := &f5.SSH
+		if !first {
+			s = &SSH{}
+		}
+		inner.ssh(s)
+	})
 	return f5
 }
 
@@ -127,10 +124,30 @@ func (b *block) capacity(c *Capacity) {
 	})
 }
 
+// hosts is the machine of a block or, with for_each, one for each of its rows.
+func (b *block) hosts(r Role) []Host {
+	var hosts []Host
+	b.rows(func(row *block) { hosts = append(hosts, row.host(r)) })
+	return hosts
+}
+
 func (b *block) host(r Role) Host {
 	h := Host{Where: b.where, Role: r, Name: b.name}
 	b.address("address", &h.Address)
 	b.failureDomain("failure_domain", &h.FailureDomain)
 	b.labels("labels", &h.Labels)
+	b.taints("taints", &h.Taints)
+	b.each(map[string]diag.Range{}, func(inner *block, first bool) {
+		to := &h
+		if !first {
+			to = &Host{}
+		}
+		switch inner.spec.kind {
+		case hostSSHSpec.kind:
+			inner.ssh(&to.SSH)
+		case kubeletSpec.kind:
+			inner.kubelet(&to.Kubelet)
+		}
+	})
 	return h
 }

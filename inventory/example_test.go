@@ -43,7 +43,52 @@ func TestLabExample(t *testing.T) {
 	if c.BigIPs[0].ASNumber != c.Calico.ASNumber || c.BigIPs[1].ASNumber == c.Calico.ASNumber {
 		t.Errorf("want iBGP with f5-a and eBGP with f5-b: %d, %d in AS %d", c.BigIPs[0].ASNumber, c.BigIPs[1].ASNumber, c.Calico.ASNumber)
 	}
+	if ps := c.ReadyToProvision(); len(ps) > 0 {
+		t.Error(ps)
+	}
+	if c.Artifacts.Mirror != "http://10.90.0.252" || c.Artifacts.Registry != "10.90.0.252:5000" || c.Artifacts.Lock != "../examples/lab/artifacts.lock.json" {
+		t.Errorf("artifacts %+v", c.Artifacts)
+	}
+	if got := c.KubeNodes[0].Kubelet.Config["cgroupDriver"]; got != "cgroupfs" || c.Containerd.SystemdCgroup {
+		t.Errorf("cgroupDriver %v, systemd_cgroup %v", got, c.Containerd.SystemdCgroup)
+	}
 	if c.SSH.User != "ops" || c.SSH.Become != inventory.BecomeSudo {
 		t.Errorf("ssh %+v", c.SSH)
+	}
+}
+
+// The second example shows the breadth of the language.
+func TestProductionExample(t *testing.T) {
+	t.Setenv("DROVER_VAR_bgp_password", "correct horse")
+	c, problems := inventory.Load("../examples/production")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if ps := c.ReadyToProvision(); len(ps) > 0 {
+		t.Error(ps)
+	}
+	var got []string
+	domains := map[string]int{}
+	for _, h := range c.Hosts() {
+		got = append(got, h.Name+" "+h.Address.String())
+		domains[h.FailureDomain]++
+	}
+	if len(got) != 15 || got[3] != "kube-node-01 10.20.0.21" || got[12] != "kube-node-10 10.20.0.30" || got[14] != "kube-gpu-b 10.20.0.42" {
+		t.Errorf("hosts %v", got)
+	}
+	if domains["esx-01"] != 5 || domains["esx-02"] != 6 || domains["esx-03"] != 4 {
+		t.Errorf("failure domains %v", domains)
+	}
+	gpu := c.KubeNodes[11]
+	if gpu.Kubelet.MaxPods != 60 || gpu.Kubelet.Config["shutdownGracePeriod"] != "60s" || gpu.Taints[0].String() != "dedicated=gpu:NoSchedule" {
+		t.Errorf("%+v", gpu)
+	}
+	for _, f5 := range c.BigIPs {
+		if f5.Password.Reveal() != "correct horse" || f5.ASNumber != 64512 {
+			t.Errorf("%+v", f5)
+		}
+	}
+	if f5 := c.BigIPs[0].SSH; f5.Address != "10.30.0.5" || f5.User != "drover" || f5.Jump != c.SSH.Jump {
+		t.Errorf("%+v", f5)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
@@ -21,8 +22,8 @@ type mark string
 const sensitive mark = "sensitive"
 
 // scope is what an expression can refer to. Each file has its own, because
-// functions read relative to the file; variables and a row's `each` will come
-// in as its variables and as children of it.
+// functions read relative to the file; var, local and a row's each are its
+// variables.
 type scope struct {
 	eval   *hcl.EvalContext
 	dir    string // relative paths count from here
@@ -55,6 +56,8 @@ func functions(dir string) map[string]function.Function {
 		"replace":      stdlib.ReplaceFunc,
 		"sort":         stdlib.SortFunc,
 		"split":        stdlib.SplitFunc,
+		"try":          tryfunc.TryFunc,
+		"toset":        stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
 		"tonumber":     stdlib.MakeToFunc(cty.Number),
 		"tostring":     stdlib.MakeToFunc(cty.String),
 		"trimspace":    stdlib.TrimSpaceFunc,

@@ -78,6 +78,7 @@ func TestSensitiveSpreads(t *testing.T) {
 		`format("%s", env("DROVER_TEST_ENV"))`, `[env("DROVER_TEST_ENV")]`,
 		`{ a = { b = env("DROVER_TEST_ENV") } }`, `env("DROVER_TEST_ENV") == "x"`,
 		`[for s in [env("DROVER_TEST_ENV")] : s]`, `env("DROVER_TEST_ENV") == "x" ? "a" : "b"`,
+		`try(env("DROVER_TEST_ENV"), "x")`, `toset([env("DROVER_TEST_ENV")])`,
 	} {
 		if v, err := evaluate(t, expr); err != nil || !v.HasMarkDeep(sensitive) {
 			t.Errorf("%s: got %#v, %v", expr, v, err)

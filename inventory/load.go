@@ -13,6 +13,7 @@ import (
 	"github.com/droverctl/drover/inventory/diag"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // maxFile bounds what is read of one file. A thousand hosts need a fifth of
@@ -29,7 +30,13 @@ type file struct {
 // directories of *.hcl and *.hcl.json files (not of their subdirectories).
 // Without an error among the problems there is a Cluster; warnings may come
 // with it. Problems are sorted by place and carry their source lines.
-func Load(paths ...string) (*Cluster, diag.Problems) {
+//
+// An inventory that loads describes machines; whether it also says enough to
+// make a cluster of them, Cluster.ReadyToProvision tells.
+func Load(paths ...string) (*Cluster, diag.Problems) { return Options{}.Load(paths...) }
+
+// Load is the function Load with values for the inventory's variables.
+func (o Options) Load(paths ...string) (*Cluster, diag.Problems) {
 	d := newDecoder()
 	var files []file
 	for _, name := range d.list(paths) {
@@ -40,29 +47,47 @@ func Load(paths ...string) (*Cluster, diag.Problems) {
 		}
 		files = append(files, file{name, src})
 	}
-	return d.load(files)
+	return d.load(o, files)
 }
 
-func (d *decoder) load(files []file) (*Cluster, diag.Problems) {
+func (d *decoder) load(o Options, files []file) (*Cluster, diag.Problems) {
 	if len(files) > 0 {
 		d.start = diag.Range{File: files[0].name, Start: diag.Pos{Line: 1, Column: 1}, End: diag.Pos{Line: 1, Column: 1}}
 	}
-	parser := hclparse.NewParser()
-	for _, f := range files {
-		d.files[f.name] = f.src
-		d.sources.add(f)
-		body, ok := d.parse(parser, f)
-		d.root(body, newScope(filepath.Dir(f.name), !ok))
+	roots := d.parseAll(files)
+	vars := d.variables(roots, o)
+	locals := d.locals(roots, vars)
+	for _, f := range roots {
+		d.blocks(f.withVariables(map[string]cty.Value{"var": object(vars), "local": object(locals)}))
 	}
 	if len(files) > 0 {
-		d.finish()
+		d.fill(d.cluster)
+		d.validate()
 	}
+	d.tellOnce()
 	d.problems.Sort()
 	d.sources.quote(d.problems)
 	if d.problems.HasErrors() {
 		return nil, d.problems
 	}
 	return d.cluster, d.problems
+}
+
+// parseAll gives each file's blocks, not yet opened.
+func (d *decoder) parseAll(files []file) []*block {
+	parser := hclparse.NewParser()
+	var roots []*block
+	for _, f := range files {
+		d.files[f.name] = f.src
+		d.sources.add(f)
+		body, ok := d.parse(parser, f)
+		root := d.newBlock(rootSpec, newScope(filepath.Dir(f.name), !ok))
+		root.title = "the inventory"
+		root.where.Block = rangeOf(body.MissingItemRange())
+		root.read(body)
+		roots = append(roots, root)
+	}
+	return roots
 }
 
 // parse gives the body of a file; of a broken one, which is not ok, what could

@@ -31,61 +31,106 @@ func mustLoad(t *testing.T, paths ...string) *Cluster {
 }
 
 func TestFull(t *testing.T) {
-	want := &Cluster{
+	for _, file := range []string{"testdata/full.hcl", "testdata/full.hcl.json"} {
+		if d := cmp.Diff(full(), mustLoad(t, file), same); d != "" {
+			t.Errorf("%s (-want +got):\n%s", file, d)
+		}
+	}
+}
+
+// full is what testdata/full.hcl says.
+func full() *Cluster {
+	ssh := SSH{
+		User: "ops", Become: BecomeSudo, BecomePassword: NewSecret("correct horse"), Port: 2222, Jump: "ops@bastion.example.net",
+		KnownHosts: "/etc/ssh/ssh_known_hosts", ConfigFile: "testdata/ssh_config", IdentityFile: "testdata/keys/ops",
+	}
+	f5 := ssh
+	f5.Address, f5.User, f5.Become, f5.Port = "10.80.0.5", "admin", BecomeNone, 22
+	own := ssh
+	own.Port, own.HostKey = 22, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"
+	kubelet := Kubelet{
+		MaxPods: 100,
+		Config: Settings{
+			"failCgroupV1": false, "imageGCHighThresholdPercent": int64(80), "nodeStatusReportFrequency": "1m",
+			"evictionHard": map[string]any{"memory.available": "50Mi", "nodefs.available": "5%"},
+		},
+		ExtraArgs: Args{"v": {"2"}},
+	}
+	big := kubelet
+	big.MaxPods = 250
+	big.Config = Settings{
+		"failCgroupV1": false, "imageGCHighThresholdPercent": int64(90), "nodeStatusReportFrequency": "1m",
+		"evictionHard": map[string]any{"memory.available": "100Mi", "nodefs.available": "5%"},
+	}
+	big.ExtraArgs = Args{"v": {"4"}}
+	return &Cluster{
 		Name:        "prod1",
 		Kubernetes:  "1.37.2",
 		Masters:     []string{"kube-master-1"},
 		PodCIDR:     netip.MustParsePrefix("10.100.0.0/16"),
 		ServiceCIDR: netip.MustParsePrefix("10.101.0.0/16"),
-		API:         API{Endpoint: "k8s.prod1.example.net:6443"},
-		SSH: SSH{
-			User: "ops", Become: BecomeSudo, Port: 2222,
-			KnownHosts: "/etc/ssh/ssh_known_hosts", IdentityFile: "testdata/keys/ops",
+		API:         API{Endpoint: "k8s.prod1.example.net:6443", Port: 6444},
+		SSH:         ssh,
+		Artifacts: Artifacts{
+			Mirror: "http://mirror.example.net/k8s", Registry: "registry.example.net:5000", RegistryHTTP: true,
+			Lock: "testdata/my.lock.json", Pull: PullPush,
 		},
-		Calico: Calico{Version: "3.30.1", ASNumber: 64520, BlockSize: 25},
+		Etcd:       Etcd{Version: "3.6.15", ExtraArgs: Args{"quota-backend-bytes": {"8589934592"}}},
+		Containerd: Containerd{Version: "2.2.8", RestrictOOMScoreAdj: true},
+		Runc:       Component{Version: "1.3.5"},
+		CNI:        Component{Version: "1.9.0"},
+		Pause:      Component{Version: "3.10.2"},
+		Kubelet:    kubelet,
+		KubeProxy: KubeProxy{
+			Config:    Settings{"conntrack": map[string]any{"maxPerCore": int64(0)}, "list": []any{"a", int64(1), 1.5, true}},
+			ExtraArgs: Args{"v": {"1"}},
+		},
+		APIServer:         Program{ExtraArgs: Args{"audit-log-maxage": {"30"}, "service-account-issuer": {"https://a.example.net", "https://b.example.net"}}},
+		ControllerManager: Program{ExtraArgs: Args{"profiling": {"false"}}},
+		Scheduler:         Program{ExtraArgs: Args{"v": {"3"}}},
+		CoreDNS:           CoreDNS{Version: "1.14.6", Replicas: 3},
+		Calico: Calico{
+			Version: "3.30.1", ASNumber: 64520, BlockSize: 25,
+			Topology: TopologyRouteReflectors, RouteReflectors: []string{"kube-master-1"},
+		},
 		Capacity: Capacity{Profile: "large", Tolerate: 2, Workloads: []Workload{
 			{Name: "web", Replicas: 120, CPU: 500, Memory: 512 << 20},
 		}},
 		BigIPs: []BigIP{
 			{
 				Name: "f5-a", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64513,
-				Password: NewSecret("correct horse"), Manage: ManageSSH,
+				Password: NewSecret("correct horse"), Manage: ManageSSH, MaxPeers: 200, MaxRoutes: 1000, SSH: f5,
 				Accept: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24")},
 			},
-			{Name: "f5-b", PeerAddress: netip.MustParseAddr("10.90.0.6"), ASNumber: 64520, Manage: ManageManual},
+			{Name: "f5-b", PeerAddress: netip.MustParseAddr("10.90.0.6"), ASNumber: 64520, Manage: ManageManual, SSH: ssh},
 		},
 		KubeMasters: []Host{{
-			Role: RoleMaster, Name: "kube-master-1",
-			Address: netip.MustParseAddr("10.90.0.11"), FailureDomain: "esx-01",
+			Role: RoleMaster, Name: "kube-master-1", Taints: []Taint{masterTaint},
+			Address: netip.MustParseAddr("10.90.0.11"), FailureDomain: "esx-01", SSH: ssh, Kubelet: kubelet,
 		}},
 		KubeNodes: []Host{{
 			Role: RoleNode, Name: "kube-node-1",
 			Address: netip.MustParseAddr("10.90.0.21"), FailureDomain: "esx-02",
 			Labels: map[string]string{"tier": "web", "example.net/rack": "B2"},
+			Taints: []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
+			SSH:    own, Kubelet: big,
 		}},
-	}
-	for _, file := range []string{"testdata/full.hcl", "testdata/full.hcl.json"} {
-		if d := cmp.Diff(want, mustLoad(t, file), same); d != "" {
-			t.Errorf("%s (-want +got):\n%s", file, d)
-		}
 	}
 }
 
 // Names, addresses and blocks are all that a lab needs; the rest has defaults.
 func TestDefaults(t *testing.T) {
-	want := &Cluster{
-		Name:        "c",
-		PodCIDR:     netip.MustParsePrefix("10.100.0.0/16"),
-		ServiceCIDR: netip.MustParsePrefix("10.101.0.0/16"),
-		SSH:         SSH{Become: BecomeNone},
-		Calico:      Calico{ASNumber: 64512, BlockSize: 26},
-		Capacity:    Capacity{Profile: "standard"},
-		BigIPs: []BigIP{{
-			Name: "f5", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64512,
-			Password: NewSecret("battery staple"), Manage: ManageManual,
-		}},
-		KubeMasters: []Host{{Role: RoleMaster, Name: "m1", Address: netip.MustParseAddr("10.90.0.11")}},
-	}
+	want := defaults(nil)
+	want.Name = "c"
+	want.Artifacts.Lock = "testdata/fragments/artifacts.lock.json"
+	want.BigIPs = []BigIP{{
+		Name: "f5", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64512,
+		Password: NewSecret("battery staple"), Manage: ManageManual, SSH: want.SSH,
+	}}
+	want.KubeMasters = []Host{{
+		Role: RoleMaster, Name: "m1", Address: netip.MustParseAddr("10.90.0.11"),
+		Taints: []Taint{masterTaint}, SSH: want.SSH, Kubelet: want.Kubelet,
+	}}
 	// A directory, and the same as files of which one is named twice.
 	directory := mustLoad(t, "testdata/fragments")
 	files := mustLoad(t, "testdata/fragments/30-bigip.hcl", "testdata/fragments/10-cluster.hcl",
@@ -126,7 +171,9 @@ type place struct {
 
 func places(c *Cluster) []place {
 	all := []place{
-		{"cluster", c.Where}, {"api", c.API.Where}, {"ssh", c.SSH.Where},
+		{"cluster", c.Where}, {"api", c.API.Where}, {"ssh", c.SSH.Where}, {"artifacts", c.Artifacts.Where},
+		{"etcd", c.Etcd.Where}, {"containerd", c.Containerd.Where}, {"kubelet", c.Kubelet.Where},
+		{"kube_proxy", c.KubeProxy.Where}, {"apiserver", c.APIServer.Where}, {"coredns", c.CoreDNS.Where},
 		{"calico", c.Calico.Where}, {"capacity", c.Capacity.Where},
 	}
 	for _, f5 := range c.BigIPs {
@@ -181,9 +228,9 @@ func TestWhere(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Where.AtElement("masters", 0).String(): "testdata/full.hcl:3:19",
 		c.Where.AtElement("masters", 9).String(): "testdata/full.hcl:3:18", // the list
-		node.AtKey("labels", "tier").String():    "testdata/full.hcl:58:26",
-		node.AtKey("labels", "none").String():    "testdata/full.hcl:57:12", // the map
-		master.At("labels").String():             "testdata/full.hcl:49:1",  // the block
+		node.AtKey("labels", "tier").String():    "testdata/full.hcl:147:26",
+		node.AtKey("labels", "none").String():    "testdata/full.hcl:146:12", // the map
+		master.At("labels").String():             "testdata/full.hcl:138:1",  // the block
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -202,14 +249,14 @@ func TestQuote(t *testing.T) {
 		{Summary: "refused", At: c.BigIPs[0].Where.At("password").Ptr(), Fix: "correct it"},
 	}
 	c.Quote(problems)
-	want := `testdata/full.hcl:55:20: error: too slow
-  55 |   address        = "10.90.0.21"
-     |                    ^^^^^^^^^^^^
+	want := `testdata/full.hcl:144:20: error: too slow
+  144 |   address        = "10.90.0.21"
+      |                    ^^^^^^^^^^^^
   fix: replace it
 
-testdata/full.hcl:29:18: error: refused
-  29 |   password     = file("full.secret")
-     |                  ^^^^^^^^^^^^^^^^^^^
+testdata/full.hcl:109:18: error: refused
+  109 |   password     = file("full.secret")
+      |                  ^^^^^^^^^^^^^^^^^^^
   fix: correct it
 `
 	if d := cmp.Diff(want, render(t, problems)); d != "" {
@@ -237,7 +284,7 @@ func TestBrokenFileHidesNoOther(t *testing.T) {
 // HCL's parser recurses; what would overflow its stack is not given to it.
 func TestNesting(t *testing.T) {
 	for _, s := range []string{"(", "!", "[", "- ", "{a=", "a {\n", `"${`, "a?", "a(", "x["} {
-		_, problems := newDecoder().load([]file{{"x.hcl", []byte("a = " + strings.Repeat(s, maxFile/len(s)))}})
+		_, problems := newDecoder().load(Options{}, []file{{"x.hcl", []byte("a = " + strings.Repeat(s, maxFile/len(s)))}})
 		if len(problems) != 1 || problems[0].Summary != "nested too deeply" {
 			t.Errorf("%q: got %d problems", s, len(problems))
 			continue
@@ -249,7 +296,7 @@ func TestNesting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, problems := newDecoder().load([]file{{"testdata/x.hcl", append([]byte(dashes), src...)}}); len(problems) > 0 {
+	if _, problems := newDecoder().load(Options{}, []file{{"testdata/x.hcl", append([]byte(dashes), src...)}}); len(problems) > 0 {
 		t.Error(problems)
 	}
 }

@@ -100,7 +100,7 @@ func TestMistakesTellNoSecret(t *testing.T) {
 func tellsNothing(t *testing.T, name, text string) {
 	t.Helper()
 	good := "cluster \"c\" {}\nkube_master \"m1\" {\n  address = \"10.90.0.11\"\n}\n"
-	cluster, problems := newDecoder().load([]file{{"good.hcl", []byte(good)}, {name, []byte(text)}})
+	cluster, problems := newDecoder().load(Options{}, []file{{"good.hcl", []byte(good)}, {name, []byte(text)}})
 	if s := render(t, problems); tells(s) {
 		t.Errorf("the report tells it:\n%s", s)
 	}

@@ -16,13 +16,25 @@ type sources map[string][]string
 // misplaced password is hidden too; a reference to one may be shown.
 var (
 	secretName = regexp.MustCompile(`(?i)[a-z_-]*(passw|passphrase|secret|token)[a-z_-]*"?\s*[=:]|\bsensitive\(`)
-	reference  = regexp.MustCompile(`^\s*("\$\{)?(file|env)\("`)
+	reference  = regexp.MustCompile(`^\s*("\$\{)?((file|env)\("|(var|local|each)\.)`)
 	heredoc    = regexp.MustCompile(`^\s*<<-?\s*(\w+)`)
+
+	sensitiveVariable = regexp.MustCompile(`\bsensitive"?\s*[=:]\s*true`)
+	variableDefault   = regexp.MustCompile(`\bdefault"?\s*[=:]`)
 )
 
 func (s sources) add(f file) {
 	lines := strings.Split(string(f.src), "\n")
 	s[f.name] = lines
+	// A sensitive variable's default is found by the word beside it. It is hidden
+	// before anything is parsed; that others' defaults go with it does no harm.
+	if sensitiveVariable.Match(f.src) {
+		for i, l := range lines {
+			if variableDefault.MatchString(l) {
+				lines[i] = "secret =" + l[variableDefault.FindStringIndex(l)[1]:]
+			}
+		}
+	}
 	for i := 0; i < len(lines); {
 		n := secretLines(lines[i:])
 		clear(lines[i : i+n])

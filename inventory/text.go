@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"github.com/droverctl/drover/inventory/diag"
 )
 
@@ -25,6 +27,16 @@ var (
 // checkName holds a block's name to what Kubernetes takes as a node's name
 // and DNS as a host's.
 func (b *block) checkName() {
+	if b.spec.kind == variableSpec.kind {
+		if !hclsyntax.ValidIdentifier(b.name) || strings.Contains(b.name, "-") {
+			b.d.report(diag.Problem{
+				Code: CodeName, At: b.where.At("name").Ptr(),
+				Summary: fmt.Sprintf("%q cannot be the name of a variable", b.name),
+				Fix:     "use letters, digits and _, with a letter first",
+			})
+		}
+		return
+	}
 	if dnsLabel.MatchString(b.name) {
 		return
 	}

@@ -8,33 +8,16 @@ import (
 	"github.com/droverctl/drover/inventory/diag"
 )
 
-// finish fills in the defaults that depend on other values and checks what no
-// single block can know. Values that are wrong by themselves were reported
-// before and are zero here; they are passed over.
-func (d *decoder) finish() {
+// validate checks what no single block can know. Values that are wrong by
+// themselves were reported before and are zero here; they are passed over.
+func (d *decoder) validate() {
 	c := d.cluster
-	for i := range c.BigIPs {
-		if f5 := &c.BigIPs[i]; !f5.Where.Written("as_number") {
-			f5.ASNumber = c.Calico.ASNumber
-		}
-	}
-	if c.Where.Block.File == "" { // there is none; what it would have said has no better place
-		c.Where.Block = d.start
-	}
-	for _, w := range []*Where{&c.API.Where, &c.SSH.Where, &c.Calico.Where, &c.Capacity.Where} {
-		if w.Block.File == "" {
-			w.Block = c.Where.Block
-		}
-	}
-	// One master tolerates no loss, and three that shall not is a choice.
-	if !c.Capacity.Where.Written("tolerate") && len(c.KubeMasters) >= 3 {
-		c.Capacity.Tolerate = 1
-	}
 	d.checkNames(c)
 	d.checkAddresses(c)
 	d.checkNetworks(c)
 	d.checkBlockSize(c)
 	d.checkPinned(c)
+	d.checkReflectors(c)
 	if !d.incomplete {
 		d.checkPresent(c)
 	}
@@ -160,66 +143,6 @@ func (d *decoder) checkBlockSize(c *Cluster) {
 		Detail:  c.origin("pod_cidr"),
 		Fix:     fmt.Sprintf("use a block_size above %d, or a larger pod_cidr", c.PodCIDR.Bits()),
 	})
-}
-
-// checkPinned compares cluster.masters with the kube_master blocks.
-func (d *decoder) checkPinned(c *Cluster) {
-	if len(c.Masters) == 0 {
-		return
-	}
-	var unlisted []string
-	for _, h := range c.KubeMasters {
-		if !slices.Contains(c.Masters, h.Name) {
-			unlisted = append(unlisted, h.Name)
-		}
-	}
-	meant := map[string]bool{} // listed, but misspelt: told once
-	for i, name := range c.Masters {
-		at := c.Where.AtElement("masters", i)
-		if slices.Index(c.Masters, name) < i {
-			d.report(diag.Problem{
-				Code: CodeDuplicateName, At: &at,
-				Summary: fmt.Sprintf("masters names %q twice", name),
-				Fix:     "remove one of the two",
-			})
-		} else if !c.hasMaster(name) {
-			near := nearest(name, unlisted)
-			meant[near] = true
-			if near != "" || !d.incomplete {
-				d.unknownMaster(c, name, near, at)
-			}
-		}
-	}
-	for _, h := range c.KubeMasters {
-		if slices.Contains(unlisted, h.Name) && !meant[h.Name] {
-			d.report(diag.Problem{
-				Code: CodeUnlistedMaster, At: h.Where.At("name").Ptr(),
-				Summary: fmt.Sprintf("kube_master %q is not in cluster.masters", h.Name),
-				Detail:  fmt.Sprintf("The complete list of masters is at %s.", c.Where.At("masters")),
-				Fix:     fmt.Sprintf("add %q to it, or remove this block", h.Name),
-			})
-		}
-	}
-}
-
-func (c *Cluster) hasMaster(name string) bool {
-	return slices.ContainsFunc(c.KubeMasters, func(h Host) bool { return h.Name == name })
-}
-
-func (d *decoder) unknownMaster(c *Cluster, name, near string, at diag.Range) {
-	p := diag.Problem{
-		Code: CodeUnknownMaster, At: &at,
-		Summary: fmt.Sprintf("masters names %q, but there is no such kube_master", name),
-		Fix:     fmt.Sprintf("add kube_master %q { … }, or remove it from the list", name),
-	}
-	if near != "" {
-		p.Fix = fmt.Sprintf("did you mean %q?", near)
-	}
-	if i := slices.IndexFunc(c.KubeNodes, func(h Host) bool { return h.Name == name }); i >= 0 {
-		p.Detail = fmt.Sprintf("There is a kube_node of that name at %s.", c.KubeNodes[i].Where.At("name"))
-		p.Fix = "make it a kube_master, or remove it from the list"
-	}
-	d.report(p)
 }
 
 // checkPresent reports what every inventory has. It must have been read whole.

@@ -1,14 +1,12 @@
 package inventory
 
 import (
-	"cmp"
 	"fmt"
 	"math/big"
-	"regexp"
+	"slices"
 
 	"github.com/droverctl/drover/inventory/diag"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -17,8 +15,9 @@ import (
 // zero value when what is written is wrong, so that no later check judges a
 // default the operator did not mean.
 
-// value is an attribute's value; ok is false when there is none to go on with.
-func (b *block) value(name string) (v cty.Value, ok bool) {
+// evaluate is an attribute's value as the expression gives it; ok is false when
+// it is wrong, null, or made of something that was reported as wrong.
+func (b *block) evaluate(name string) (v cty.Value, ok bool) {
 	attr, written := b.attrs[name]
 	if !written {
 		return cty.NilVal, false
@@ -41,6 +40,19 @@ func (b *block) value(name string) (v cty.Value, ok bool) {
 		return cty.NilVal, false
 	}
 	b.where.Attrs[name] = at
+	if v.HasMarkDeep(unusable) {
+		return cty.NilVal, false
+	}
+	return v, true
+}
+
+// value is an attribute's value, known and free of marks.
+func (b *block) value(name string) (v cty.Value, ok bool) {
+	v, ok = b.evaluate(name)
+	if !ok {
+		return cty.NilVal, false
+	}
+	spec, at := b.spec.mustAttr(name), b.where.At(name)
 	if !spec.secret && v.HasMarkDeep(sensitive) {
 		b.sensitive(name, at)
 		return cty.NilVal, false
@@ -64,6 +76,9 @@ func (b *block) hideSecret(attr *hcl.Attribute) {
 	if call, diags := hcl.ExprCall(attr.Expr); !diags.HasErrors() && (call.Name == "file" || call.Name == "env") {
 		return
 	}
+	if t, diags := hcl.AbsTraversalForExpr(attr.Expr); !diags.HasErrors() && slices.Contains([]string{"var", "local", "each"}, t.RootName()) {
+		return
+	}
 	b.d.sources.hide(rangeOf(attr.Range))
 }
 
@@ -71,62 +86,9 @@ func (b *block) sensitive(name string, at diag.Range) {
 	b.d.report(diag.Problem{
 		Code: CodeSensitive, At: &at,
 		Summary: fmt.Sprintf("%s would show a sensitive value", name),
-		Detail:  "What file() and env() give counts as secret; this attribute appears in plans and logs.",
+		Detail:  "What file(), env() and sensitive variables give is secret; this attribute appears in plans and logs.",
 		Fix:     "if it is no secret, say so: nonsensitive(…)",
 	})
-}
-
-// expression reports that an attribute cannot be evaluated, in HCL's words.
-func (b *block) expression(spec attrSpec, at diag.Range, diags hcl.Diagnostics) {
-	for _, h := range diags {
-		if h.Severity != hcl.DiagError {
-			continue
-		}
-		p := diag.Problem{
-			Code: CodeExpression, At: at.Ptr(),
-			Summary: fmt.Sprintf("cannot evaluate %s: %s", spec.name, lowerFirst(h.Summary)), Detail: h.Detail,
-			Fix: "write " + spec.sample(),
-		}
-		if h.Subject != nil && h.Subject.Start.Line > 0 {
-			p.At = rangeOf(*h.Subject).Ptr()
-		}
-		call, isCall := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](h)
-		unknown, isUnknown := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](h)
-		failed := ""
-		switch {
-		case isUnknown:
-			p.Summary, p.Detail = fmt.Sprintf("%s: there is no function %q", spec.name, unknown.CalledFunctionName()), ""
-			p.Fix = suggest(unknown.CalledFunctionName(), sortedKeys(b.scope.eval.Functions))
-		case isCall && call.FunctionCallError() != nil:
-			failed = call.CalledFunctionName()
-			p.Summary = fmt.Sprintf("%s: %s() failed", spec.name, failed)
-			p.Detail = call.FunctionCallError().Error()
-			p.Fix = cmp.Or(functionFix(failed), p.Fix)
-		case h.Summary == "Variables not allowed":
-			p.Summary, p.Detail = fmt.Sprintf("%s is not a value", spec.name), ""
-			if !spec.secret {
-				p.Fix = "put texts in quotes: " + spec.sample()
-			}
-		}
-		if b.mayTell(spec, failed) {
-			p.Detail = ""
-		}
-		b.d.report(p)
-	}
-}
-
-var secretSource = regexp.MustCompile(`\b(file|env|sensitive)\(`)
-
-// mayTell says whether the error of a failed expression may quote a secret:
-// marks protect values, not the errors that functions make of them. The one
-// innocent case is file() or env() alone, whose errors name what was not found.
-func (b *block) mayTell(spec attrSpec, failed string) bool {
-	r := b.attrs[spec.name].Expr.Range()
-	n := len(secretSource.FindAll(r.SliceBytes(b.d.files[r.Filename]), -1))
-	if failed == "file" || failed == "env" {
-		return n > 1
-	}
-	return n > 0 || spec.secret
 }
 
 func (b *block) wrongType(name, want string, got cty.Value) {

@@ -8,9 +8,45 @@ cluster "lab" {
   service_cidr = "10.101.0.0/16"
 }
 
+# drover-lab writes the machines' host keys and its own key here.
 ssh {
-  user   = "ops"
-  become = "sudo"
+  user          = "ops"
+  become        = "sudo"
+  known_hosts   = "/var/lib/drover-lab/lab/known_hosts"
+  identity_file = "/var/lib/drover-lab/lab/id_ed25519"
+}
+
+# The machines have no way out; the lab serves what they install from.
+artifacts {
+  mirror        = "http://10.90.0.252"
+  registry      = "10.90.0.252:5000"
+  registry_http = true
+}
+
+# What follows is due to machines that share one kernel and one disk, in control
+# groups of version 1: no inventory of real machines needs it.
+kubelet {
+  config = {
+    failCgroupV1 = false
+    cgroupDriver = "cgroupfs"
+    evictionHard = {
+      "memory.available"  = "50Mi"
+      "nodefs.available"  = "1%"
+      "nodefs.inodesFree" = "1%"
+      "imagefs.available" = "1%"
+    }
+  }
+}
+
+containerd {
+  systemd_cgroup         = false
+  restrict_oom_score_adj = true
+}
+
+kube_proxy {
+  config = {
+    conntrack = { maxPerCore = 0 } # the limit cannot be written from inside a namespace
+  }
 }
 
 # One BIG-IP in the cluster's own AS, one outside of it: both ways of peering.

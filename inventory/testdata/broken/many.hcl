@@ -41,7 +41,7 @@ kube_nodes "kube-node-2" {
 
 kube_node "kube-node-1" {
   address = "10.90.0.11"
-  ssh {
+  bgp {
     user = "root"
   }
 }

@@ -1,0 +1,13 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+locals {
+  a = 1
+}
+
+locals {
+  a = 2
+}
