@@ -1,0 +1,220 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// NotReadyError is what was looked at and is not ready. Any other error of a
+// readiness check means that it could not be looked at.
+type NotReadyError struct{ What []string }
+
+func (e *NotReadyError) Error() string {
+	const most = 5
+	if n := len(e.What); n > most {
+		return fmt.Sprintf("%s; and %d more", strings.Join(e.What[:most], "; "), n-most)
+	}
+	return strings.Join(e.What, "; ")
+}
+
+func notReady(what []string) error {
+	if len(what) == 0 {
+		return nil
+	}
+	return &NotReadyError{What: what}
+}
+
+// Ready asks the API server whether it is ready; a *NotReadyError names the
+// checks that fail.
+func (c *Client) Ready(ctx context.Context) error {
+	body, err := c.typed.CoreV1().RESTClient().Get().AbsPath("/readyz").Param("verbose", "").Do(ctx).Raw()
+	if err == nil {
+		return nil
+	}
+	// A server that is not ready answers 500 with the list of its checks.
+	if failing := failingChecks(string(body)); len(failing) > 0 {
+		return &NotReadyError{What: failing}
+	}
+	return fmt.Errorf("kube: /readyz: %w", err)
+}
+
+// failingChecks reads the answer of /readyz?verbose: "[-]etcd failed: reason withheld".
+func failingChecks(body string) []string {
+	var out []string
+	for line := range strings.Lines(body) {
+		if what, ok := strings.CutPrefix(strings.TrimSpace(line), "[-]"); ok {
+			out = append(out, strings.TrimSuffix(what, ": reason withheld"))
+		}
+	}
+	return out
+}
+
+// NodesReady is nil when every node named is Ready.
+func (c *Client) NodesReady(ctx context.Context, names ...string) error {
+	want := make([]Node, len(names))
+	for i, name := range names {
+		want[i].Name = name
+	}
+	have, err := c.nodes(ctx, want)
+	if err != nil {
+		return fmt.Errorf("look at nodes: %w", err)
+	}
+	var bad []string
+	for _, name := range names {
+		if why := nodeTrouble(have[name]); why != "" {
+			bad = append(bad, name+" "+why)
+		}
+	}
+	return notReady(bad)
+}
+
+func nodeTrouble(n *corev1.Node) string {
+	if n == nil {
+		return "has no Node object"
+	}
+	for _, c := range n.Status.Conditions {
+		switch {
+		case c.Type != corev1.NodeReady:
+		case c.Status == corev1.ConditionTrue:
+			return ""
+		case c.Message != "":
+			return "is not Ready: " + c.Message
+		default:
+			return "is not Ready: " + c.Reason
+		}
+	}
+	return "is not Ready: its kubelet has said nothing yet"
+}
+
+// RolledOut is nil when each Deployment and DaemonSet has all its pods, of its
+// latest form, available.
+func (c *Client) RolledOut(ctx context.Context, keys ...Key) error {
+	var bad []string
+	for _, k := range keys {
+		why, err := c.rollout(ctx, k)
+		switch {
+		case apierrors.IsNotFound(err):
+			bad = append(bad, k.String()+" is absent")
+		case err != nil:
+			return fmt.Errorf("look at %s: %w", k, err)
+		case why != "":
+			bad = append(bad, k.String()+" "+why)
+		}
+	}
+	return notReady(bad)
+}
+
+func (c *Client) rollout(ctx context.Context, k Key) (string, error) {
+	switch k.Kind {
+	case "Deployment":
+		d, err := c.typed.AppsV1().Deployments(k.Namespace).Get(ctx, k.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		return deploymentTrouble(d), nil
+	case "DaemonSet":
+		d, err := c.typed.AppsV1().DaemonSets(k.Namespace).Get(ctx, k.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		return daemonSetTrouble(d), nil
+	}
+	return "", fmt.Errorf("%s is no kind that rolls out", k.Kind)
+}
+
+func deploymentTrouble(d *appsv1.Deployment) string {
+	want := int32(1)
+	if d.Spec.Replicas != nil {
+		want = *d.Spec.Replicas
+	}
+	switch s := d.Status; {
+	case s.ObservedGeneration < d.Generation:
+		return "has not been looked at by its controller"
+	case s.UpdatedReplicas < want:
+		return fmt.Sprintf("has %d of %d pods of its latest form", s.UpdatedReplicas, want)
+	case s.Replicas > s.UpdatedReplicas:
+		return fmt.Sprintf("still has %d old pods", s.Replicas-s.UpdatedReplicas)
+	case s.AvailableReplicas < want:
+		return fmt.Sprintf("has %d of %d pods available", s.AvailableReplicas, want)
+	}
+	return ""
+}
+
+func daemonSetTrouble(d *appsv1.DaemonSet) string {
+	switch s := d.Status; {
+	case s.ObservedGeneration < d.Generation:
+		return "has not been looked at by its controller"
+	case s.UpdatedNumberScheduled < s.DesiredNumberScheduled:
+		return fmt.Sprintf("has %d of %d pods of its latest form", s.UpdatedNumberScheduled, s.DesiredNumberScheduled)
+	case s.NumberAvailable < s.DesiredNumberScheduled:
+		return fmt.Sprintf("has %d of %d pods available", s.NumberAvailable, s.DesiredNumberScheduled)
+	}
+	return ""
+}
+
+// Established is nil when each CustomResourceDefinition is, and its kind can be
+// found in what the API says it serves: only then can an object of it be applied.
+func (c *Client) Established(ctx context.Context, names ...string) error {
+	crds := c.dynamic.Resource(schema.GroupVersionResource{
+		Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	since := time.Now()
+	var bad []string
+	for _, name := range names {
+		crd, err := crds.Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			bad = append(bad, name+" is absent")
+			continue
+		case err != nil:
+			return fmt.Errorf("look at CustomResourceDefinition %s: %w", name, err)
+		}
+		if why := crdTrouble(crd); why != "" {
+			bad = append(bad, name+" "+why)
+			continue
+		}
+		group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+		kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+		_, err = c.kinds.find(ctx, schema.GroupVersionKind{Group: group, Kind: kind}, since)
+		var unknown *UnknownKindError
+		switch {
+		case errors.As(err, &unknown):
+			bad = append(bad, name+" is not served yet")
+		case err != nil:
+			return err
+		}
+	}
+	return notReady(bad)
+}
+
+func crdTrouble(crd *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions")
+	is := func(kind, status string) (string, bool) {
+		i := slices.IndexFunc(conditions, func(c any) bool {
+			m, _ := c.(map[string]any)
+			return m["type"] == kind && m["status"] == status
+		})
+		if i < 0 {
+			return "", false
+		}
+		message, _ := conditions[i].(map[string]any)["message"].(string)
+		return message, true
+	}
+	if why, refused := is("NamesAccepted", "False"); refused {
+		return "was given names that are taken: " + why
+	}
+	if _, ok := is("Established", "True"); !ok {
+		return "is not established yet"
+	}
+	return ""
+}
