@@ -1,0 +1,25 @@
+package provision
+
+import (
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/capacity"
+)
+
+// CapacityCheck is one judgement of whether the cluster can hold what it must.
+type CapacityCheck = capacity.Check
+
+// CapacityStatus is the outcome of a check, or of all of them.
+type CapacityStatus = capacity.Status
+
+// FAIL keeps a cluster from being made or changed, WARN does not.
+const (
+	CapacityPass = capacity.Pass
+	CapacityWarn = capacity.Warn
+	CapacityFail = capacity.Fail
+)
+
+// Capacity judges what the inventory alone can tell.
+func Capacity(c *inventory.Cluster) []CapacityCheck { return capacity.Tier0(c) }
+
+// CapacityWorst is the worst of the checks' outcomes.
+func CapacityWorst(checks []CapacityCheck) CapacityStatus { return capacity.Worst(checks) }

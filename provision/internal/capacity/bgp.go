@@ -1,0 +1,98 @@
+package capacity
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/droverctl/drover/inventory"
+)
+
+// A full mesh grows with the square of its size.
+const (
+	meshWarn = 80
+	meshFail = 100
+)
+
+// meshSize: in a mesh every host has a session with every other.
+func meshSize(c *inventory.Cluster) []Check {
+	if c.Calico.Topology != inventory.TopologyMesh {
+		return nil
+	}
+	n := len(c.Hosts())
+	return []Check{Check{
+		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(),
+		Measured:  fmt.Sprintf("%s, %d sessions", count(n, "host"), n*(n-1)/2),
+		Threshold: fmt.Sprintf("%d hosts (warning from %d)", meshFail, meshWarn),
+		Formula:   "hosts in the mesh; sessions = hosts × (hosts − 1) / 2",
+		Source:    "Calico: full mesh up to about 100 nodes; the warning is drover's",
+	}.judged(grade(int64(n), meshWarn-1, meshFail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
+}
+
+// routeReflectors: hosts that speak with reflectors only are cut off with them.
+func routeReflectors(c *inventory.Cluster) []Check {
+	if c.Calico.Topology != inventory.TopologyRouteReflectors {
+		return nil
+	}
+	domains := map[string]bool{}
+	for _, h := range c.Hosts() {
+		if !slices.Contains(c.Calico.RouteReflectors, h.Name) {
+			continue
+		}
+		domain := h.FailureDomain
+		if domain == "" { // it may be any: alone, until the inventory says
+			domain = "host " + h.Name
+		}
+		domains[domain] = true
+	}
+	status := Pass
+	if len(domains) < 2 {
+		status = Warn
+	}
+	return []Check{Check{
+		ID: "route-reflectors", At: c.Calico.Where.At("route_reflectors").Ptr(),
+		Measured:  fmt.Sprintf("%s in %s", count(len(c.Calico.RouteReflectors), "route reflector"), count(len(domains), "failure domain")),
+		Threshold: "2 in 2 failure domains",
+		Formula:   "failure domains that hold a route reflector ≥ 2",
+		Source:    "drover: the loss of one must not take all routes",
+	}.judged(status, "name route reflectors in two failure domains")}
+}
+
+// bigipSessions: a BIG-IP has one session with every host.
+func bigipSessions(c *inventory.Cluster) []Check {
+	var checks []Check
+	n := int64(len(c.Hosts()))
+	for _, f5 := range c.BigIPs {
+		if f5.MaxPeers == 0 {
+			continue
+		}
+		limit := int64(f5.MaxPeers)
+		checks = append(checks, Check{
+			ID: "bigip-sessions", Subject: f5.Name, At: f5.Where.At("max_peers").Ptr(),
+			Measured:  count(int(n), "BGP session"),
+			Threshold: fmt.Sprintf("%d (warning above %d)", limit, fourFifths(limit)),
+			Formula:   "one session per host ≤ max_peers",
+			Source:    "the inventory's max_peers; 80% is drover's margin",
+		}.judged(grade(n, fourFifths(limit), limit), "raise max_peers if the unit can hold more, or make several clusters"))
+	}
+	return checks
+}
+
+// bigipRoutes: a BIG-IP learns every block, and the network of services.
+func bigipRoutes(c *inventory.Cluster) []Check {
+	var checks []Check
+	n := allBlocks(c) + 1
+	for _, f5 := range c.BigIPs {
+		if f5.MaxRoutes == 0 {
+			continue
+		}
+		limit := int64(f5.MaxRoutes)
+		checks = append(checks, Check{
+			ID: "bigip-routes", Subject: f5.Name, At: f5.Where.At("max_routes").Ptr(),
+			Measured:  count(int(n), "route"),
+			Threshold: fmt.Sprintf("%d (warning above %d)", limit, fourFifths(limit)),
+			Formula:   "Σ blocks of the hosts + 1 for service_cidr ≤ max_routes",
+			Source:    "the inventory's max_routes; 80% is drover's margin",
+		}.judged(grade(n, fourFifths(limit), limit), "raise max_routes if the unit can hold more, or use larger blocks (a smaller block_size number) before the cluster is made"))
+	}
+	return checks
+}

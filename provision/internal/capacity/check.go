@@ -1,0 +1,91 @@
+package capacity
+
+import (
+	"fmt"
+
+	"github.com/droverctl/drover/inventory/diag"
+)
+
+// Check is one judgement. Its ID is API: scripts match on it, and waivers will.
+type Check struct {
+	ID        string      `json:"id"`
+	Tier      int         `json:"tier"`
+	Subject   string      `json:"subject,omitempty"` // what of several was judged, such as a BIG-IP
+	Status    Status      `json:"status"`
+	Measured  string      `json:"measured"`
+	Threshold string      `json:"threshold"`
+	Formula   string      `json:"formula"`
+	Source    string      `json:"source"` // whose threshold it is
+	Fix       string      `json:"fix,omitempty"`
+	At        *diag.Range `json:"at,omitempty"` // where the inventory says what was judged
+}
+
+// Status is the outcome of a check.
+type Status string
+
+// FAIL keeps a cluster from being made or changed, WARN does not.
+const (
+	Pass Status = "PASS"
+	Warn Status = "WARN"
+	Fail Status = "FAIL"
+)
+
+// Worst is the worst status among the checks; Pass when there are none.
+func Worst(checks []Check) Status {
+	worst := Pass
+	for _, c := range checks {
+		if c.Status == Fail || c.Status == Warn && worst == Pass {
+			worst = c.Status
+		}
+	}
+	return worst
+}
+
+// Problems are the checks that did not pass, told like every other mistake of
+// an inventory.
+func Problems(checks []Check) diag.Problems {
+	var ps diag.Problems
+	for _, c := range checks {
+		if c.Status == Pass {
+			continue
+		}
+		p := diag.Problem{
+			Code: "capacity-" + c.ID, At: c.At, Fix: c.Fix,
+			Summary: fmt.Sprintf("capacity %s: %s, but the limit is %s", c.ID, c.Measured, c.Threshold),
+			Detail:  fmt.Sprintf("%s (%s)", c.Formula, c.Source),
+		}
+		if c.Subject != "" {
+			p.Summary = fmt.Sprintf("capacity %s of %s: %s, but the limit is %s", c.ID, c.Subject, c.Measured, c.Threshold)
+		}
+		if c.Status == Warn {
+			p.Severity = diag.Warning
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// grade compares n with the numbers above which it warns and fails.
+func grade(n, warn, fail int64) Status {
+	switch {
+	case n > fail:
+		return Fail
+	case n > warn:
+		return Warn
+	}
+	return Pass
+}
+
+// fourFifths is where a limit comes into sight: above it there is little room
+// left to grow. The figure is drover's own.
+func fourFifths(limit int64) int64 { return limit * 4 / 5 }
+
+// judged fills in a check's status and its fix, which a check that passes has no
+// need of.
+func (c Check) judged(s Status, fix string) Check {
+	c.Status = s
+	if s != Pass {
+		c.Fix = fix
+	}
+	return c
+}
