@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
-
-	"github.com/droverctl/drover/provision/internal/wait"
 )
 
 func object(t *testing.T, text string) *unstructured.Unstructured {
@@ -238,11 +235,9 @@ func TestCustomResources(t *testing.T) {
 	if err := c.Apply(t.Context(), crd); err != nil {
 		t.Fatal(err)
 	}
-	established := wait.Condition{What: "the CRD", Limit: 20 * time.Second, Every: 100 * time.Millisecond,
-		Check: func(ctx context.Context) error { return c.Established(ctx, "widgets.test.drover.io") }}
-	if err := wait.For(t.Context(), established, nil); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "the CRD", func(ctx context.Context) error {
+		return c.Established(ctx, "widgets.test.drover.io")
+	})
 	if err := c.Apply(t.Context(), widget); err != nil {
 		t.Fatal(err)
 	}
@@ -255,16 +250,12 @@ func TestCustomResources(t *testing.T) {
 	if err := c.Delete(t.Context(), Ref{Key: KeyOf(crd)}); err != nil {
 		t.Fatal(err)
 	}
-	gone := wait.Condition{What: "the kind to go", Limit: 20 * time.Second, Every: 100 * time.Millisecond,
-		Check: func(context.Context) error {
-			if o := observe(t, c, crd); o.State != Absent {
-				return errors.New(o.State.String())
-			}
-			return nil
-		}}
-	if err := wait.For(t.Context(), gone, nil); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "the CRD to go", func(context.Context) error {
+		if o := observe(t, c, crd); o.State != Absent {
+			return errors.New(o.State.String())
+		}
+		return nil
+	})
 }
 
 func TestOwned(t *testing.T) {

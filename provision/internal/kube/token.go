@@ -69,7 +69,8 @@ func (c *Client) CreateToken(ctx context.Context, node string) (Token, error) {
 	return t, nil
 }
 
-// DeleteToken ends a token; one that is gone already is no error.
+// DeleteToken ends a token; one that is gone already is no error. API servers that
+// have just seen it remember it for up to ten seconds more.
 func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	err := c.typed.CoreV1().Secrets(metav1.NamespaceSystem).Delete(ctx, tokenName(id), metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
