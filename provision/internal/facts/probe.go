@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/droverctl/drover/provision/host"
@@ -18,6 +19,14 @@ type Scope struct {
 	Units    []string
 	Sysctls  []string
 	Commands []string
+}
+
+// And is both scopes, each thing once.
+func (s Scope) And(o Scope) Scope {
+	union := func(a, b []string) []string {
+		return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+	}
+	return Scope{union(s.Trees, o.Trees), union(s.Paths, o.Paths), union(s.Units, o.Units), union(s.Sysctls, o.Sysctls), union(s.Commands, o.Commands)}
 }
 
 // Probe looks at a host.

@@ -1,0 +1,288 @@
+package desired
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/artifact"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/pki"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/trust"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// Inputs are what the resources are computed from.
+type Inputs struct {
+	Cluster *inventory.Cluster
+	Lock    artifact.Lock
+	// Bundle is the cluster's trust. It may still be empty: what it holds is
+	// looked at only when things are observed and applied.
+	Bundle *trust.Bundle
+	// CalicoManifest is Calico's release manifest.
+	CalicoManifest []byte
+	// NewCluster says that etcd begins here, with the masters of the inventory.
+	NewCluster bool
+	// Away says of a host that it could not be reached: nothing is asked of it.
+	Away func(name string) bool
+	Now  func() time.Time
+}
+
+// builder collects resources.
+type builder struct {
+	Inputs
+	out []resource.Resource
+}
+
+// Build is everything the inventory asks for.
+func Build(in Inputs) ([]resource.Resource, error) {
+	b := &builder{Inputs: in}
+	for _, h := range b.hosts(in.Cluster.Hosts()) {
+		if err := b.host(h); err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+	b.gates()
+	if err := b.objects(); err != nil {
+		return nil, err
+	}
+	return b.out, nil
+}
+
+// hosts are those of them that are not away.
+func (b *builder) hosts(all []inventory.Host) []inventory.Host {
+	return slices.DeleteFunc(slices.Clone(all), func(h inventory.Host) bool { return b.Away(h.Name) })
+}
+
+func (b *builder) add(r resource.Resource) plan.Item {
+	b.out = append(b.out, r)
+	return r.Item()
+}
+
+// host is all that one host has: what every host has, and on a master, before
+// the kubelet that is to watch over it, the control plane.
+func (b *builder) host(h inventory.Host) error {
+	system, err := b.system(h)
+	if err != nil {
+		return err
+	}
+	balancer, err := b.balancer(h)
+	if err != nil {
+		return err
+	}
+	runtime, err := b.containerd(h, system)
+	if err != nil {
+		return err
+	}
+	if h.Role == inventory.RoleMaster {
+		if err := b.controlPlane(h, system); err != nil {
+			return err
+		}
+	}
+	return b.node(h, append(append(system, balancer...), runtime))
+}
+
+// files adds rendered files and returns them as inputs of the unit among them.
+func (b *builder) files(h inventory.Host, files []manifests.File, needs ...plan.ID) []plan.Item {
+	var items []plan.Item
+	for _, f := range files {
+		items = append(items, b.add(resource.File{Host: h.Name, Path: f.Path, Content: f.Content, Mode: f.Mode, Needs: needs}))
+	}
+	return items
+}
+
+// releases adds a host's binaries of the components named.
+func (b *builder) releases(h inventory.Host, from []artifact.Release, components ...string) []plan.Item {
+	var items []plan.Item
+	for _, r := range from {
+		if !slices.Contains(components, r.Component) {
+			continue
+		}
+		items = append(items, b.add(resource.Artifact{
+			Host: h.Name, Component: r.Component, Version: r.Version, Strip: r.Strip,
+			URL: artifact.URL(b.Cluster, r), SHA256: b.Lock.Files[r.Path],
+		}))
+	}
+	return items
+}
+
+// system is what every host's kernel has to be told.
+func (b *builder) system(h inventory.Host) ([]plan.ID, error) {
+	files, err := manifests.HostFiles()
+	if err != nil {
+		return nil, err
+	}
+	var ids []plan.ID
+	for _, i := range b.files(h, files) {
+		ids = append(ids, i.ID)
+	}
+	for _, f := range files {
+		if f.Path != manifests.SysctlPath {
+			continue
+		}
+		ids = append(ids, b.add(resource.Sysctls{Host: h.Name, Values: sysctls(f.Content), Needs: ids}).ID)
+	}
+	return ids, nil
+}
+
+// sysctls reads a sysctl.d file: the one list serves the running kernel and the
+// next boot.
+func sysctls(content []byte) map[string]string {
+	values := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "-")
+		if key, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			values[strings.TrimSpace(key)] = strings.Join(strings.Fields(value), " ")
+		}
+	}
+	return values
+}
+
+// balancer is the host's own way to the API servers, unless the operator gives
+// one.
+func (b *builder) balancer(h inventory.Host) ([]plan.ID, error) {
+	if b.Cluster.API.Endpoint != "" {
+		return nil, nil
+	}
+	lb := manifests.LoadBalancer{}
+	for _, m := range b.Cluster.KubeMasters {
+		lb.Masters = append(lb.Masters, manifests.Backend{Name: m.Name, Address: m.Address})
+	}
+	files, err := lb.Files()
+	if err != nil {
+		return nil, err
+	}
+	inputs := b.files(h, files)
+	if h.Role == inventory.RoleNode {
+		// Masters have it from the bundle.
+		inputs = append(inputs, b.clusterCA(h))
+	} else {
+		inputs = append(inputs, sharedItem(h, pki.CAs()[0].Cert))
+	}
+	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.HAProxyUnit, Inputs: inputs, Verb: "reload-or-restart"})
+	return []plan.ID{unit.ID}, nil
+}
+
+// clusterCA is the one certificate every host has to trust.
+func (b *builder) clusterCA(h inventory.Host) plan.Item {
+	return b.add(resource.Shared{Host: h.Name, File: pki.CAs()[0].Cert, Bundle: b.Bundle})
+}
+
+func sharedItem(h inventory.Host, f pki.File) plan.Item {
+	return resource.Shared{Host: h.Name, File: f}.Item()
+}
+
+// certificates adds leaves and returns those named.
+func (b *builder) certificates(h inventory.Host, certs []pki.Certificate, needs []plan.ID, names ...string) []plan.Item {
+	var items []plan.Item
+	for _, c := range certs {
+		if slices.Contains(names, c.Name) {
+			items = append(items, b.add(resource.Certificate{Host: h.Name, Cert: c, Bundle: b.Bundle, Needs: needs, Now: b.Now}))
+		}
+	}
+	return items
+}
+
+// kubeconfig is a file that names a client's certificate by path: the certificate
+// can be renewed without it, and it is no secret.
+func (b *builder) kubeconfig(h inventory.Host, path, user, cert string) (plan.Item, error) {
+	content, err := pki.Kubeconfig{
+		Cluster: b.Cluster.Name, Server: "https://" + b.endpoint(), User: user,
+		CAFile: pki.CAs()[0].Cert.Path, CertFile: pki.Dir + "/" + cert + ".crt", KeyFile: pki.Dir + "/" + cert + ".key",
+	}.File()
+	if err != nil {
+		return plan.Item{}, err
+	}
+	return b.add(resource.File{Host: h.Name, Path: path, Content: content, Mode: 0o600}), nil
+}
+
+// endpoint is how hosts reach the API.
+func (b *builder) endpoint() string {
+	if b.Cluster.API.Endpoint != "" {
+		return b.Cluster.API.Endpoint
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), manifests.LoadBalancerPort).String()
+}
+
+// trustCluster is what certificates must know of the cluster.
+func (b *builder) trustCluster() pki.Cluster {
+	host, _, _ := strings.Cut(b.Cluster.API.Endpoint, ":")
+	return pki.Cluster{ServiceIP: b.Cluster.ServiceCIDR.Masked().Addr().Next(), Endpoint: host}
+}
+
+// dns is the address of the cluster's name service: by custom the 10th.
+func (b *builder) dns() netip.Addr {
+	a := b.Cluster.ServiceCIDR.Masked().Addr()
+	for range 10 {
+		a = a.Next()
+	}
+	return a
+}
+
+// service is what the inventory adds to a program's flags.
+func (b *builder) service(args inventory.Args) manifests.Service {
+	s := manifests.Service{RestrictOOMScore: b.Cluster.Containerd.RestrictOOMScoreAdj}
+	for name, values := range args {
+		if s.ExtraArgs == nil {
+			s.ExtraArgs = map[string]string{}
+		}
+		s.ExtraArgs[name] = strings.Join(values, ",")
+	}
+	return s
+}
+
+func ids(items []plan.Item) []plan.ID {
+	var out []plan.ID
+	for _, i := range items {
+		out = append(out, i.ID)
+	}
+	return out
+}
+
+// apiReady is asked of one master's API server after each start.
+func apiReady(master string) func(context.Context, resource.World) error {
+	return func(ctx context.Context, w resource.World) error { return w.Cluster.Ready(ctx, master) }
+}
+
+// Names of the gates.
+const (
+	gateEtcd      = "etcd"
+	gateAPI       = "api"
+	gateNodes     = "nodes"
+	gateWorkloads = "workloads"
+)
+
+// gates are the conditions the rest waits for.
+func (b *builder) gates() {
+	var etcds, apis, joined []plan.ID
+	var names []string
+	for _, m := range b.hosts(b.Cluster.KubeMasters) {
+		etcds = append(etcds, resource.UnitID(m.Name, manifests.EtcdUnit))
+		apis = append(apis, resource.UnitID(m.Name, manifests.APIServerUnit))
+	}
+	for _, h := range b.hosts(b.Cluster.Hosts()) {
+		joined = append(joined, joinedID(h), resource.UnitID(h.Name, manifests.KubeProxyUnit))
+		names = append(names, h.Name)
+	}
+	b.add(resource.Gate{Name: gateEtcd, What: "a quorum of etcd", Limit: 2 * time.Minute, Needs: etcds,
+		Check: func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx) }})
+	b.add(resource.Gate{Name: gateAPI, What: "an API server that is ready", Limit: 2 * time.Minute, Needs: apis,
+		Check: func(ctx context.Context, c *cluster.Access) error {
+			_, err := c.API(ctx)
+			return err
+		}})
+	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: 5 * time.Minute, Needs: append(joined, b.calicoIDs()...),
+		Check: func(ctx context.Context, c *cluster.Access) error {
+			api, err := c.API(ctx)
+			if err != nil {
+				return err
+			}
+			return api.NodesReady(ctx, names...)
+		}})
+}

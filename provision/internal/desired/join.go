@@ -1,0 +1,258 @@
+package desired
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/pki"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// etcdMemberDir exists once a member has been made.
+const etcdMemberDir = manifests.EtcdDataDir + "/member"
+
+// etcdJoin tells a member that has no data yet how to begin: the one time that
+// etcd is told to begin anything. A member that lost its data is never told.
+func (b *builder) etcdJoin(h inventory.Host) resource.Step {
+	var written string // digest of the file, once this run has written it
+	return resource.Step{
+		ID:   plan.NewID(h.Name, "etcd", "beginning"),
+		Want: plan.State{"member": "can start"},
+		See:  facts.Scope{Paths: []string{etcdMemberDir, manifests.EtcdJoinPath}},
+		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
+			snap := seen.Hosts[h.Name]
+			_, made := snap.Dirs[etcdMemberDir]
+			if made || written != "" && snap.Files[manifests.EtcdJoinPath].SHA256 == written {
+				return plan.State{"member": "can start"}, nil
+			}
+			return nil, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			if !b.NewCluster {
+				return errors.New("it has no data, and the cluster exists: a master is added with `drover node add`, and one that lost its data is replaced with `drover node replace`")
+			}
+			join := manifests.EtcdJoin{New: true, Token: b.Cluster.Name + "-" + b.Bundle.Authority(pki.ClusterCA).Describe().KeyID, Members: map[string]netip.Addr{}}
+			for _, m := range b.Cluster.KubeMasters {
+				join.Members[m.Name] = m.Address
+			}
+			file, err := join.File()
+			if err != nil {
+				return err
+			}
+			out, err := w.Host(h.Name)
+			if err != nil {
+				return err
+			}
+			written = digest(file.Content)
+			return out.WriteFile(ctx, file.Path, file.Content, host.FileMeta{Mode: file.Mode})
+		},
+	}
+}
+
+// etcdJoined takes the beginning away once there is a quorum, and notes that this
+// host belongs to a cluster: from then on nothing begins here again.
+func (b *builder) etcdJoined(h inventory.Host, unit plan.ID) resource.Step {
+	s := b.membership(h)
+	s.Needs = []plan.ID{unit, resource.GateID(gateEtcd)}
+	s.See.Paths = append(s.See.Paths, manifests.EtcdJoinPath)
+	s.Want["beginning"] = "over"
+	look, perform := s.Look, s.Perform
+	s.Look = func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+		state, err := look(ctx, seen)
+		if state == nil || err != nil {
+			return state, err
+		}
+		state["beginning"] = "over"
+		if _, left := seen.Hosts[h.Name].Files[manifests.EtcdJoinPath]; left {
+			state["beginning"] = "not over"
+		}
+		return state, nil
+	}
+	s.Perform = func(ctx context.Context, w resource.World, c plan.Change) error {
+		if err := perform(ctx, w, c); err != nil {
+			return err
+		}
+		return remove(ctx, w, h.Name, manifests.EtcdJoinPath)
+	}
+	return s
+}
+
+// MemberNote is the file on every host that says which cluster it belongs to.
+const MemberNote = "/var/lib/drover/cluster.drover"
+
+// Membership is what the note says: the cluster's name, and its UID, which is the
+// key ID of the cluster's authority.
+func Membership(name, uid string) string { return fmt.Sprintf("cluster=%s\nuid=%s\n", name, uid) }
+
+// membership is the note.
+func (b *builder) membership(h inventory.Host) resource.Step {
+	content := func() []byte {
+		return []byte(Membership(b.Cluster.Name, b.Bundle.Authority(pki.ClusterCA).Describe().KeyID))
+	}
+	return resource.Step{
+		ID:   plan.NewID(h.Name, "membership", b.Cluster.Name),
+		Want: plan.State{"cluster": "this one"},
+		See:  facts.Scope{Paths: []string{MemberNote}},
+		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
+			f, ok := seen.Hosts[h.Name].Files[MemberNote]
+			switch {
+			case !ok:
+				return nil, nil
+			case f.SHA256 == digest(content()):
+				return plan.State{"cluster": "this one"}, nil
+			}
+			return plan.State{"cluster": "another"}, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			out, err := w.Host(h.Name)
+			if err != nil {
+				return err
+			}
+			return out.WriteFile(ctx, MemberNote, content(), host.FileMeta{Mode: 0o644})
+		},
+	}
+}
+
+// The kubelet's own credentials: made by it, for it.
+const (
+	kubeletClientCert = manifests.KubeletPKIDir + "/kubelet-client-current.pem"
+	kubeletServerCert = manifests.KubeletPKIDir + "/kubelet-server-current.pem"
+)
+
+func joinedID(h inventory.Host) plan.ID { return plan.NewID(h.Name, "kubelet", "joined") }
+
+// join gives a kubelet without credentials a token, good for this one join and
+// for a quarter of an hour, and joined takes it away again.
+func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource.Step) {
+	var token kube.Token
+	var written string
+	scope := facts.Scope{Paths: []string{kubeletClientCert, kubeletServerCert, manifests.KubeletBootstrapKubeconfig}}
+	join = resource.Step{
+		ID: plan.NewID(h.Name, "kubelet", "join"), Needs: needs, See: scope,
+		Want: plan.State{"kubelet": "can join"},
+		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
+			snap := seen.Hosts[h.Name]
+			_, has := snap.Files[kubeletClientCert]
+			// A token of an earlier run may have run out: only our own counts.
+			if has || written != "" && snap.Files[manifests.KubeletBootstrapKubeconfig].SHA256 == written {
+				return plan.State{"kubelet": "can join"}, nil
+			}
+			return nil, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			if token, err = api.CreateToken(ctx, h.Name); err != nil {
+				return err
+			}
+			content, err := pki.Kubeconfig{
+				Cluster: b.Cluster.Name, Server: "https://" + b.endpoint(), User: "kubelet-bootstrap",
+				CAFile: caFile(pki.ClusterCA).Path, Token: token.Value(),
+			}.File()
+			if err != nil {
+				return err
+			}
+			out, err := w.Host(h.Name)
+			if err != nil {
+				return err
+			}
+			written = digest(content)
+			return out.WriteFile(ctx, manifests.KubeletBootstrapKubeconfig, content, host.FileMeta{Mode: 0o600})
+		},
+	}
+	joined = resource.Step{
+		// Not after the unit: a kubelet counts as started only once it has joined,
+		// so this happens while it starts.
+		ID: joinedID(h), Needs: []plan.ID{join.ID}, See: scope,
+		Want: plan.State{"certificates": "its own", "token": "gone"},
+		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
+			snap := seen.Hosts[h.Name]
+			_, client := snap.Files[kubeletClientCert]
+			_, server := snap.Files[kubeletServerCert]
+			if !client || !server {
+				return nil, nil
+			}
+			state := plan.State{"certificates": "its own", "token": "gone"}
+			if _, left := snap.Files[manifests.KubeletBootstrapKubeconfig]; left {
+				state["token"] = "still there"
+			}
+			return state, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			if err := b.admit(ctx, w, h, token.ID); err != nil {
+				return err
+			}
+			if err := remove(ctx, w, h.Name, manifests.KubeletBootstrapKubeconfig); err != nil {
+				return err
+			}
+			api, err := w.Cluster.API(ctx)
+			if err != nil || token.ID == "" {
+				return err
+			}
+			return api.DeleteToken(ctx, token.ID)
+		},
+	}
+	return join, joined
+}
+
+// joinLimit is how long a kubelet may take from its start to its certificates.
+const joinLimit = 3 * time.Minute
+
+// admit approves the certificates one kubelet asks for until it has them.
+func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host, token string) error {
+	out, err := w.Host(h.Name)
+	if err != nil {
+		return err
+	}
+	known := map[string]kube.Addresses{h.Name: {IPs: []netip.Addr{h.Address}}}
+	return wait.For(ctx, wait.Condition{
+		What: "the kubelet on " + h.Name + " to get its certificates", Limit: joinLimit, Every: 300 * time.Millisecond,
+		Check: func(ctx context.Context) error {
+			res, err := out.Probe(ctx, host.Cmd{Argv: []string{"ls", kubeletClientCert, kubeletServerCert}})
+			if err != nil || res.Exit == 0 {
+				return err
+			}
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			if token != "" {
+				if _, _, err := api.ApproveJoin(ctx, map[string]string{token: h.Name}); err != nil {
+					return err
+				}
+			}
+			if _, _, err := api.ApproveServing(ctx, known); err != nil {
+				return err
+			}
+			return errors.New("it has asked for nothing that could be approved, or its certificates are being signed")
+		},
+	}, w.Waiting)
+}
+
+func remove(ctx context.Context, w resource.World, hostname, path string) error {
+	out, err := w.Host(hostname)
+	if err != nil {
+		return err
+	}
+	_, err = out.Run(ctx, host.Cmd{Argv: []string{"rm", "-f", "--", path}})
+	return err
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

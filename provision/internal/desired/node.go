@@ -1,0 +1,151 @@
+package desired
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/artifact"
+	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/pki"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// mirrored are the registries whose images a cluster takes.
+var mirrored = [...]string{"docker.io", "registry.k8s.io", "quay.io"}
+
+// containerd is the container runtime.
+func (b *builder) containerd(h inventory.Host, system []plan.ID) (plan.ID, error) {
+	c := manifests.Containerd{
+		Service:      b.service(nil),
+		SandboxImage: "registry.k8s.io/pause:" + b.Cluster.Pause.Version,
+		CgroupDriver: b.cgroupDriver(),
+	}
+	if registry := b.Cluster.Artifacts.Registry; registry != "" {
+		for _, r := range mirrored {
+			c.Mirrors = append(c.Mirrors, manifests.RegistryMirror{Registry: r, Mirror: registry, PlainHTTP: b.Cluster.Artifacts.RegistryHTTP})
+		}
+	}
+	files, err := c.Files()
+	if err != nil {
+		return "", err
+	}
+	var inputs []plan.Item
+	needs := slices.Clone(system)
+	for _, f := range files {
+		item := b.add(resource.File{Host: h.Name, Path: f.Path, Content: f.Content, Mode: f.Mode})
+		if f.Effect == manifests.Nothing { // read when an image is pulled
+			needs = append(needs, item.ID)
+		} else {
+			inputs = append(inputs, item)
+		}
+	}
+	inputs = append(inputs, b.releases(h, artifact.NodeReleases(b.Cluster), "containerd")...)
+	// runc and the plugins are run anew for each container.
+	needs = append(needs, ids(b.releases(h, artifact.NodeReleases(b.Cluster), "runc", "cni-plugins"))...)
+	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.ContainerdUnit, Inputs: inputs, Needs: needs})
+	return unit.ID, nil
+}
+
+func (b *builder) cgroupDriver() manifests.CgroupDriver {
+	if b.Cluster.Containerd.SystemdCgroup {
+		return manifests.CgroupDriver("systemd")
+	}
+	return manifests.CgroupDriver("cgroupfs")
+}
+
+// node is what makes a host a node: the kubelet, kube-proxy, and its Node object.
+func (b *builder) node(h inventory.Host, needs []plan.ID) error {
+	object := b.add(b.nodeObject(h))
+	if err := b.kubelet(h, append(slices.Clone(needs), object.ID)); err != nil {
+		return err
+	}
+	return b.kubeProxy(h, needs)
+}
+
+func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
+	files, err := manifests.Kubelet{
+		Service: b.service(h.Kubelet.ExtraArgs), NodeName: h.Name, NodeIP: h.Address, ClusterDNS: b.dns(),
+		CgroupDriver: b.cgroupDriver(), MaxPods: h.Kubelet.MaxPods, Config: manifests.Object(h.Kubelet.Config),
+	}.Files()
+	if err != nil {
+		return err
+	}
+	ca := sharedItem(h, caFile(pki.ClusterCA))
+	if b.Cluster.API.Endpoint != "" && h.Role == inventory.RoleNode {
+		b.clusterCA(h) // else it came with the load balancer
+	}
+	join, joined := b.join(h, []plan.ID{resource.GateID(gateAPI), ca.ID, rbacGate})
+	b.add(join)
+	b.add(joined)
+	if h.Role == inventory.RoleNode {
+		s := b.membership(h)
+		s.Needs = []plan.ID{joined.ID}
+		b.add(s)
+	}
+	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kubelet"), []plan.Item{ca})
+	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit})
+	return nil
+}
+
+func (b *builder) kubeProxy(h inventory.Host, needs []plan.ID) error {
+	files, err := manifests.KubeProxy{
+		Service: b.service(b.Cluster.KubeProxy.ExtraArgs), NodeName: h.Name, PodCIDR: b.Cluster.PodCIDR,
+		Config: manifests.Object(b.Cluster.KubeProxy.Config),
+	}.Files()
+	if err != nil {
+		return err
+	}
+	config, err := b.kubeconfig(h, manifests.KubeProxyKubeconfig, "system:kube-proxy", "kube-proxy")
+	if err != nil {
+		return err
+	}
+	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kube-proxy"),
+		b.certificates(h, pki.NodeCertificates(), nil, "kube-proxy"), []plan.Item{config})
+	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeProxyUnit, Inputs: inputs,
+		Needs: append(slices.Clone(needs), resource.GateID(gateAPI), rbacGate)})
+	return nil
+}
+
+// nodeObject is the host's Node: kubelets do not register themselves, so a
+// machine that was removed cannot come back by itself.
+func (b *builder) nodeObject(h inventory.Host) resource.Step {
+	want := kube.Node{Name: h.Name, Arch: "amd64", Labels: maps.Clone(h.Labels)}
+	if want.Labels == nil {
+		want.Labels = map[string]string{}
+	}
+	if h.FailureDomain != "" {
+		want.Labels["topology.kubernetes.io/zone"] = h.FailureDomain
+	}
+	if h.Role == inventory.RoleMaster {
+		want.Labels["node-role.kubernetes.io/control-plane"] = ""
+		// Masters announce no service addresses.
+		want.Labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
+	}
+	for _, t := range h.Taints {
+		want.Taints = append(want.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
+	}
+	return resource.Step{
+		ID: plan.NewID(plan.ClusterHost, "node", h.Name), Needs: []plan.ID{resource.GateID(gateAPI)},
+		Want: plan.State{"fields": "as wanted"},
+		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			api, err := seen.Cluster.API(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return resource.ObjectState(api.ObserveNodes(ctx, []kube.Node{want})[h.Name])
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			return api.ApplyNode(ctx, want)
+		},
+	}
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/plan"
+	"github.com/droverctl/drover/provision/report"
+)
+
+// Engine is what a run works with.
+type Engine struct {
+	Resources map[plan.ID]resource.Resource
+	World     resource.World
+	Sink      report.Sink
+	Now       func() time.Time
+	// PerHost is how many changes may run on one host at once.
+	PerHost int
+}
+
+// Run carries out the plan and returns when every change is done, failed or
+// skipped and no goroutine is left. A host's chain stops at its first failure;
+// other hosts go on as far as they do not need it. A cancelled ctx starts nothing
+// more.
+func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
+	start := e.Now()
+	r := &run{Engine: e, ctx: ctx, nodes: map[plan.ID]*node{}, hosts: map[string]chan struct{}{}, serial: map[string]chan struct{}{}, broken: map[string]error{}}
+	r.link(p)
+	r.wg.Wait()
+	rep := report.Report{Took: e.Now().Sub(start)}
+	for _, c := range p.Pending() {
+		rep.Outcomes = append(rep.Outcomes, r.nodes[c.ID].outcome)
+	}
+	return rep
+}
+
+// node is one pending change in the graph.
+type node struct {
+	change  plan.Change
+	done    chan struct{} // closed when outcome is final
+	outcome report.Outcome
+}
+
+// run is the state of one Run.
+type run struct {
+	Engine
+	ctx    context.Context
+	nodes  map[plan.ID]*node
+	hosts  map[string]chan struct{} // a host's free places
+	serial map[string]chan struct{} // one place a word
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	broken map[string]error // why nothing more is done on a host
+}
+
+// link makes the graph of what is pending and starts it. What is as wanted
+// already holds nobody up.
+func (r *run) link(p plan.Plan) {
+	for _, c := range p.Pending() {
+		r.nodes[c.ID] = &node{change: c, done: make(chan struct{})}
+		if host := c.ID.Host(); r.hosts[host] == nil {
+			r.hosts[host] = make(chan struct{}, max(1, r.PerHost))
+		}
+		if c.Serial != "" && r.serial[c.Serial] == nil {
+			r.serial[c.Serial] = make(chan struct{}, 1)
+		}
+	}
+	for _, n := range r.nodes {
+		r.wg.Go(func() {
+			defer close(n.done)
+			n.outcome = r.carryOut(n.change)
+		})
+	}
+}
+
+// carryOut waits for what a change needs, makes it, and tells how it ended.
+func (r *run) carryOut(c plan.Change) report.Outcome {
+	if err := r.awaitNeeds(c); err != nil {
+		return r.skip(c, err)
+	}
+	release, err := r.admit(c)
+	if err != nil {
+		return r.skip(c, err)
+	}
+	defer release()
+	start := r.Now()
+	r.tell(report.Event{Kind: report.Started, ID: c.ID, Action: c.Action, Text: c.Reason})
+	err = r.make(c)
+	took := r.Now().Sub(start)
+	if err != nil {
+		r.breakHost(c.ID, err)
+		r.tell(report.Event{Kind: report.Failed, ID: c.ID, Action: c.Action, Err: err, Took: took})
+		return report.Outcome{Change: c, Kind: report.Failed, Err: err, Took: took}
+	}
+	r.tell(report.Event{Kind: report.Done, ID: c.ID, Action: c.Action, Took: took})
+	return report.Outcome{Change: c, Kind: report.Done, Took: took}
+}
+
+// awaitNeeds waits until everything the change needs is done. It needs no
+// deadline of its own: each of those ends by its own.
+func (r *run) awaitNeeds(c plan.Change) error {
+	for _, needs := range [][]plan.ID{c.Needs, c.Triggers} {
+		for _, id := range needs {
+			need, pending := r.nodes[id]
+			if !pending {
+				continue
+			}
+			<-need.done
+			if need.outcome.Kind != report.Done {
+				return fmt.Errorf("needs %s, which was %s", id, need.outcome.Kind)
+			}
+		}
+	}
+	return nil
+}
+
+// admit takes a place on the host and, for what must not be disturbed twice at
+// once, the only place there is; release gives them back.
+func (r *run) admit(c plan.Change) (release func(), err error) {
+	var held []chan struct{}
+	release = func() {
+		for _, place := range held {
+			<-place
+		}
+	}
+	places := []chan struct{}{r.hosts[c.ID.Host()]}
+	if c.Serial != "" && c.Action != plan.Create {
+		// First, so that nobody occupies a host while waiting for its turn.
+		places = append([]chan struct{}{r.serial[c.Serial]}, places...)
+	}
+	for _, place := range places {
+		select {
+		case place <- struct{}{}:
+			held = append(held, place)
+		case <-r.ctx.Done():
+			release()
+			return nil, r.ctx.Err()
+		}
+	}
+	if err := errors.Join(r.ctx.Err(), r.hostBroken(c.ID)); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
+// make applies a change and looks again: it succeeded when what is seen then is
+// what was wanted.
+func (r *run) make(c plan.Change) error {
+	res, ok := r.Resources[c.ID]
+	if !ok {
+		return fmt.Errorf("%s: in the plan, but nobody knows how to make it", c.ID)
+	}
+	world := r.World
+	world.Waiting = func(text string) {
+		r.tell(report.Event{Kind: report.Waiting, ID: c.ID, Action: c.Action, Text: text})
+	}
+	if err := res.Apply(r.ctx, world, c); err != nil {
+		return err
+	}
+	have, err := r.look(res, c.ID)
+	if err != nil {
+		return fmt.Errorf("it was changed, but looking again failed: %w", err)
+	}
+	if !have.Equal(c.Want) {
+		again, err := plan.Diff("", []plan.Item{{ID: c.ID, Want: c.Want}}, map[plan.ID]plan.State{c.ID: have})
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("it was changed, but did not become as wanted: %s", again.Changes[0].Reason)
+	}
+	return nil
+}
+
+// look observes one thing anew.
+func (r *run) look(res resource.Resource, id plan.ID) (plan.State, error) {
+	seen := resource.Seen{Cluster: r.World.Cluster}
+	if name := id.Host(); name != plan.ClusterHost {
+		h, err := r.World.Host(name)
+		if err != nil {
+			return nil, err
+		}
+		snap, err := facts.Probe(r.ctx, h, res.Scope())
+		if err != nil {
+			return nil, err
+		}
+		seen.Hosts = map[string]facts.Snapshot{name: snap}
+	}
+	return res.Observe(r.ctx, seen)
+}
+
+func (r *run) skip(c plan.Change, err error) report.Outcome {
+	r.tell(report.Event{Kind: report.Skipped, ID: c.ID, Action: c.Action, Err: err})
+	return report.Outcome{Change: c, Kind: report.Skipped, Err: err}
+}
+
+func (r *run) breakHost(id plan.ID, err error) {
+	if id.Host() == plan.ClusterHost {
+		return // no machine: what depends on it is skipped, nothing else
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken[id.Host()] == nil {
+		r.broken[id.Host()] = fmt.Errorf("%s failed on this host: %w", id.What(), err)
+	}
+}
+
+func (r *run) hostBroken(id plan.ID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken[id.Host()]
+}
+
+func (r *run) tell(e report.Event) {
+	e.Time = r.Now()
+	r.Sink.Event(e)
+}

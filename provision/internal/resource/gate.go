@@ -1,0 +1,91 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// Gate is a condition the cluster must meet before what needs it goes on: a
+// quorum, an API that answers, nodes that are ready. It changes nothing.
+type Gate struct {
+	Name  string
+	What  string // what is waited for, in words
+	Limit time.Duration
+	Needs []plan.ID
+	Check func(ctx context.Context, c *cluster.Access) error
+}
+
+// GateID is the ID of a gate.
+func GateID(name string) plan.ID { return plan.NewID(plan.ClusterHost, "ready", name) }
+
+// Item is the condition, met.
+func (g Gate) Item() plan.Item {
+	return plan.Item{ID: GateID(g.Name), Needs: g.Needs, Want: plan.State{"met": "yes"}}
+}
+
+// Scope is nothing on a host.
+func (g Gate) Scope() facts.Scope { return facts.Scope{} }
+
+// checkLimit bounds one look at a condition.
+const checkLimit = 15 * time.Second
+
+// Observe tells whether the condition is met, and if not, why.
+func (g Gate) Observe(ctx context.Context, seen Seen) (plan.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	err := g.Check(ctx, seen.Cluster)
+	switch {
+	case errors.Is(err, cluster.ErrNoCluster):
+		return plan.Unknown(), nil
+	case err != nil:
+		return plan.State{"met": err.Error()}, nil //nolint:nilerr // why not is the observation
+	}
+	return plan.State{"met": "yes"}, nil
+}
+
+// Apply waits until the condition is met.
+func (g Gate) Apply(ctx context.Context, w World, _ plan.Change) error {
+	return wait.For(ctx, wait.Condition{
+		What: g.What, Limit: g.Limit, Every: 300 * time.Millisecond,
+		Check: func(ctx context.Context) error { return g.Check(ctx, w.Cluster) },
+	}, w.Waiting)
+}
+
+// Step is a deed in the cluster that is neither a file nor an object: what it
+// takes for a kubelet to join, a BIG-IP to learn its neighbours.
+type Step struct {
+	ID      plan.ID
+	Needs   []plan.ID
+	Want    plan.State
+	See     facts.Scope
+	Look    func(ctx context.Context, seen Seen) (plan.State, error)
+	Perform func(ctx context.Context, w World, c plan.Change) error
+}
+
+// Item is the step's outcome.
+func (s Step) Item() plan.Item { return plan.Item{ID: s.ID, Needs: s.Needs, Want: s.Want} }
+
+// Scope is what Look needs to see of the host.
+func (s Step) Scope() facts.Scope { return s.See }
+
+// Observe tells how things are; nothing can be told before there is a cluster.
+func (s Step) Observe(ctx context.Context, seen Seen) (plan.State, error) {
+	state, err := s.Look(ctx, seen)
+	if errors.Is(err, cluster.ErrNoCluster) {
+		return plan.Unknown(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.ID, err)
+	}
+	return state, nil
+}
+
+// Apply performs the step.
+func (s Step) Apply(ctx context.Context, w World, c plan.Change) error { return s.Perform(ctx, w, c) }

@@ -1,0 +1,88 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/droverctl/drover/inventory/diag"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// Object is an object in the cluster's API, of which drover owns the fields it
+// sets and no others.
+type Object struct {
+	Object *unstructured.Unstructured
+	Needs  []plan.ID
+	At     *diag.Range
+}
+
+// ObjectID is the ID of an object.
+func ObjectID(obj *unstructured.Unstructured) plan.ID {
+	return plan.NewID(plan.ClusterHost, "object", kube.KeyOf(obj).String())
+}
+
+// asWanted is the state of an object in which an apply would change nothing.
+const asWanted = "as wanted"
+
+// Item is the object, with every field drover sets.
+func (o Object) Item() plan.Item {
+	return plan.Item{ID: ObjectID(o.Object), Needs: o.Needs, At: o.At, Want: plan.State{"fields": asWanted}}
+}
+
+// Scope is nothing on a host.
+func (o Object) Scope() facts.Scope { return facts.Scope{} }
+
+// Observe asks the API what an apply would change.
+func (o Object) Observe(ctx context.Context, seen Seen) (plan.State, error) {
+	c, err := seen.Cluster.API(ctx)
+	if errors.Is(err, cluster.ErrNoCluster) {
+		return plan.Unknown(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ObjectState(c.Observe(ctx, []*unstructured.Unstructured{o.Object})[kube.KeyOf(o.Object)])
+}
+
+// ObjectState is an observation in the words of a plan.
+func ObjectState(got kube.Observation) (plan.State, error) {
+	switch got.State {
+	case kube.AsWanted:
+		return plan.State{"fields": asWanted}, nil
+	case kube.Absent, kube.KindAbsent:
+		return nil, nil
+	case kube.Differs:
+		return plan.State{"fields": strings.Join(got.Differences, "; ")}, nil
+	case kube.Refused:
+		return plan.State{"fields": fmt.Sprintf("refused: %v", got.Err)}, nil
+	case kube.Unseen:
+	}
+	return nil, got.Err
+}
+
+// applyLimit is how long an object may take to be taken: an API that has just
+// come up, or a kind that was just defined, refuses for a moment.
+const applyLimit = 30 * time.Second
+
+// Apply applies the object.
+func (o Object) Apply(ctx context.Context, w World, _ plan.Change) error {
+	return wait.For(ctx, wait.Condition{
+		What: "the API to take " + kube.KeyOf(o.Object).String(), Limit: applyLimit, Every: 200 * time.Millisecond,
+		Check: func(ctx context.Context) error {
+			c, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			return c.Apply(ctx, o.Object)
+		},
+	}, w.Waiting)
+}

@@ -1,0 +1,79 @@
+package resource
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// Resource is one thing that is wanted.
+type Resource interface {
+	// Item is the thing as the plan shows it. Pure.
+	Item() plan.Item
+	// Scope is what must be looked at on the item's host to observe it.
+	Scope() facts.Scope
+	// Observe tells how the thing is now. It changes nothing.
+	Observe(ctx context.Context, seen Seen) (plan.State, error)
+	// Apply makes it as wanted. It is only called when a change is pending.
+	Apply(ctx context.Context, w World, c plan.Change) error
+}
+
+// Seen is what an observation works from.
+type Seen struct {
+	Hosts map[string]facts.Snapshot
+	// Cluster looks at the cluster itself; it answers ErrNoCluster while there is
+	// none.
+	Cluster *cluster.Access
+}
+
+// World is what a change may touch. Only the engine has one.
+type World struct {
+	Hosts   map[string]host.Writer
+	Cluster *cluster.Access
+	// Waiting is told what is waited for and how it last looked.
+	Waiting func(string)
+}
+
+// Host is the writer of one host.
+func (w World) Host(name string) (host.Writer, error) {
+	h, ok := w.Hosts[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: no connection to it", name)
+	}
+	return h, nil
+}
+
+// snapshot is what was seen of the host an ID is on.
+func (s Seen) snapshot(id plan.ID) (facts.Snapshot, error) {
+	snap, ok := s.Hosts[id.Host()]
+	if !ok {
+		return snap, fmt.Errorf("%s: its host was not looked at", id)
+	}
+	return snap, nil
+}
+
+// digest is how contents are named in states.
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// DigestOf names a set of states in one word: what a unit was started with.
+func DigestOf(items ...plan.Item) string {
+	h := sha256.New()
+	for _, i := range items {
+		fmt.Fprintf(h, "%s\n", i.ID.What())
+		for _, k := range slices.Sorted(maps.Keys(i.Want)) {
+			fmt.Fprintf(h, "%d:%s%d:%s", len(k), k, len(i.Want[k]), i.Want[k])
+		}
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,140 @@
+package resource
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// StartedDir is where drover notes what each unit was last started with. The note
+// is written after the start: a run that dies between a change and the restart it
+// calls for leaves a note that does not match, and the next run restarts.
+const StartedDir = "/var/lib/drover/started"
+
+// Unit is a systemd service that runs, is enabled, and has read its inputs.
+type Unit struct {
+	Host     string
+	Name     string // "kubelet.service"
+	Inputs   []plan.Item
+	Needs    []plan.ID
+	Serial   string
+	Deadline time.Duration // to become active; 0 is a minute
+	// Verb is what makes a running unit read its inputs; empty is restart.
+	Verb string
+	// Ready is asked after a start until it is content; nil is content at once.
+	Ready func(ctx context.Context, w World) error
+}
+
+// UnitID is the ID of a unit on a host.
+func UnitID(hostname, name string) plan.ID { return plan.NewID(hostname, "unit", name) }
+
+// Item is the unit, running with its inputs as they are wanted.
+func (u Unit) Item() plan.Item {
+	item := plan.Item{ID: UnitID(u.Host, u.Name), Needs: u.Needs, Serial: u.Serial, Want: plan.State{
+		"active": "active", "enabled": "enabled", "inputs": DigestOf(u.Inputs...),
+	}}
+	for _, i := range u.Inputs {
+		item.Triggers = append(item.Triggers, i.ID)
+	}
+	return item
+}
+
+// Scope is the unit and the note.
+func (u Unit) Scope() facts.Scope {
+	return facts.Scope{Units: []string{u.Name}, Paths: []string{u.note()}}
+}
+
+func (u Unit) note() string { return under(StartedDir, u.Name+".drover") }
+
+// Observe tells whether the unit runs, is enabled, and what it was started with.
+func (u Unit) Observe(_ context.Context, seen Seen) (plan.State, error) {
+	snap, err := seen.snapshot(UnitID(u.Host, u.Name))
+	if err != nil {
+		return nil, err
+	}
+	have, ok := snap.Units[u.Name]
+	if !ok {
+		return nil, fmt.Errorf("%s: systemd was not asked about %s", u.Host, u.Name)
+	}
+	if have.Load == "not-found" {
+		return nil, nil
+	}
+	s := plan.State{"active": have.Active, "enabled": have.Enabled, "inputs": strings.TrimSpace(snap.Texts[u.note()])}
+	if have.Reload {
+		s["active"] = have.Active + ", its file changed since"
+	}
+	if s["inputs"] == "" {
+		s["inputs"] = "unknown"
+	}
+	return s, nil
+}
+
+// Apply starts the unit, or starts it again so that it reads its inputs.
+func (u Unit) Apply(ctx context.Context, w World, _ plan.Change) error {
+	h, err := w.Host(u.Host)
+	if err != nil {
+		return err
+	}
+	limit := u.Deadline
+	if limit == 0 {
+		limit = time.Minute
+	}
+	script := fmt.Sprintf(`set -e
+systemctl daemon-reload
+systemctl enable --quiet %[1]s
+systemctl reset-failed %[1]s 2>/dev/null || :
+systemctl %[2]s %[1]s
+`, host.Quote(u.Name), cmp.Or(u.Verb, "restart"))
+	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(script), Limit: limit})
+	if err == nil {
+		err = u.settle(ctx, w, h, limit)
+	}
+	if err != nil {
+		return errors.Join(err, u.evidence(ctx, h))
+	}
+	// Written last: only what has come up counts as started.
+	return h.WriteFile(ctx, u.note(), []byte(u.Item().Want["inputs"]+"\n"), host.FileMeta{Mode: 0o644})
+}
+
+// settle waits until the unit is active and says that it is ready.
+func (u Unit) settle(ctx context.Context, w World, h host.Reader, limit time.Duration) error {
+	return wait.For(ctx, wait.Condition{
+		What: u.Name + " on " + u.Host, Limit: limit, Every: 200 * time.Millisecond,
+		Check: func(ctx context.Context) error {
+			res, err := h.Probe(ctx, host.Cmd{Argv: []string{"systemctl", "is-active", u.Name}})
+			if err != nil {
+				return err
+			}
+			switch state := strings.TrimSpace(string(res.Stdout)); state {
+			case "active":
+			case "failed":
+				return wait.Permanent(fmt.Errorf("%s failed", u.Name))
+			default:
+				return fmt.Errorf("%s is %s", u.Name, state)
+			}
+			if u.Ready == nil {
+				return nil
+			}
+			return u.Ready(ctx, w)
+		},
+	}, w.Waiting)
+}
+
+// evidence is what an operator would look up next: the unit's last lines.
+func (u Unit) evidence(ctx context.Context, h host.Reader) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	res, err := h.Probe(ctx, host.Cmd{Argv: []string{"journalctl", "--no-pager", "-o", "cat", "-n", "15", "-u", u.Name}})
+	if err != nil {
+		return fmt.Errorf("%s: its journal could not be read: %w", u.Name, err)
+	}
+	return fmt.Errorf("the last lines of %s on %s:\n%s", u.Name, u.Host, strings.TrimRight(string(res.Stdout), "\n"))
+}

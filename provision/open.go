@@ -1,0 +1,210 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/artifact"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/identity"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/ssh"
+	"github.com/droverctl/drover/provision/internal/trust"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// connect opens one connection to each host, all at once.
+func (s *Session) connect(ctx context.Context) {
+	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
+	var mu sync.Mutex
+	s.each(s.Cluster.Hosts(), func(h inventory.Host) {
+		conn, err := ssh.Dial(ctx, target(h), s.options.SSH)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			s.Away[h.Name] = err
+			return
+		}
+		s.conns[h.Name] = conn
+	})
+}
+
+// target is how a host is reached.
+func target(h inventory.Host) ssh.Target {
+	t := ssh.Target{
+		Name: h.Name, Address: h.Address.String(),
+		User: h.SSH.User, Port: h.SSH.Port, Become: ssh.Become(h.SSH.Become), Jump: h.SSH.Jump,
+		IdentityFile: h.SSH.IdentityFile, KnownHosts: h.SSH.KnownHosts, HostKey: h.SSH.HostKey,
+	}
+	if h.SSH.BecomePassword.IsSet() {
+		t.SudoPassword = func(context.Context) (string, error) { return h.SSH.BecomePassword.Reveal(), nil }
+	}
+	return t
+}
+
+// look probes each host that was reached, once, for all that is wanted there.
+func (s *Session) look(ctx context.Context) {
+	scopes := map[string]facts.Scope{}
+	for _, r := range s.resources {
+		name := r.Item().ID.Host()
+		scopes[name] = scopes[name].And(r.Scope())
+	}
+	s.seen = map[string]facts.Snapshot{}
+	var mu sync.Mutex
+	s.each(s.Cluster.Hosts(), func(h inventory.Host) {
+		mu.Lock()
+		conn := s.conns[h.Name]
+		mu.Unlock()
+		if conn == nil {
+			return
+		}
+		snap, err := facts.Probe(ctx, conn, scopes[h.Name].And(identity.Scope()))
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			s.Away[h.Name] = err
+			return
+		}
+		s.seen[h.Name] = snap
+	})
+}
+
+// each does the same for all hosts at once, within the limit.
+func (s *Session) each(hosts []inventory.Host, do func(inventory.Host)) {
+	var g errgroup.Group
+	g.SetLimit(s.options.Parallel)
+	for _, h := range hosts {
+		g.Go(func() error {
+			do(h)
+			return nil
+		})
+	}
+	_ = g.Wait() // do reports by itself
+}
+
+// withAway adds why hosts are away to an error that comes of it.
+func (s *Session) withAway(err error) error {
+	errs := []error{err}
+	for _, name := range slices.Sorted(maps.Keys(s.Away)) {
+		errs = append(errs, s.Away[name])
+	}
+	return errors.Join(errs...)
+}
+
+// trust replaces the bundle, made for a cluster that begins, by that of the one
+// that exists.
+func (s *Session) trust(ctx context.Context, bundle *trust.Bundle) error {
+	if s.verdict.Keeper == "" {
+		return nil
+	}
+	read, err := trust.Read(ctx, s.conns[s.verdict.Keeper])
+	if err != nil {
+		return err
+	}
+	*bundle = *read
+	return nil
+}
+
+// reach is the way to the cluster. One whose API does not answer is not asked
+// anything before it has been repaired.
+func (s *Session) reach(ctx context.Context, bundle *trust.Bundle) *cluster.Access {
+	if s.verdict.Standing != identity.Existing {
+		return s.way(bundle)
+	}
+	a := s.way(bundle)
+	a.Open()
+	if _, err := a.API(ctx); err != nil {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the cluster's API could not be asked, so what it holds is not known: %v", err))
+		a.Close()
+		return s.way(bundle)
+	}
+	return a
+}
+
+// way is the way to the cluster, not yet open.
+func (s *Session) way(bundle *trust.Bundle) *cluster.Access {
+	a := &cluster.Access{Port: uint16(s.Cluster.API.Port), Bundle: bundle, Now: s.options.Now} //nolint:gosec // a validated port
+	for _, m := range s.Cluster.KubeMasters {
+		if conn := s.conns[m.Name]; conn != nil {
+			a.Masters = append(a.Masters, cluster.Master{Name: m.Name, Address: m.Address, Dial: conn.DialContext})
+		}
+	}
+	return a
+}
+
+// observers is how many things are observed at once; those on hosts cost nothing,
+// those in the API a request or two.
+const observers = 32
+
+// observe tells how each thing is now.
+func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
+	seen := resource.Seen{Hosts: s.seen, Cluster: s.access}
+	have := make(map[plan.ID]plan.State, len(s.resources))
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(observers)
+	for _, r := range s.resources {
+		g.Go(func() error {
+			id := r.Item().ID
+			state, err := r.Observe(ctx, seen)
+			if err != nil {
+				return fmt.Errorf("looking at %s: %w", id, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			have[id] = state
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return have, nil
+}
+
+// artifacts are the digests that are locked and the one release file that is
+// needed here: Calico's manifest.
+func (s *Session) artifacts(ctx context.Context) (artifact.Lock, []byte, error) {
+	lock, err := artifact.ReadLock(s.Cluster.Artifacts.Lock)
+	if err != nil {
+		return lock, nil, err
+	}
+	if err := lock.Check(artifact.All(s.Cluster)); err != nil {
+		return lock, nil, err
+	}
+	if s.calico == nil {
+		s.calico, err = s.fetcher().Small(ctx, artifact.CalicoManifest(s.Cluster), lock)
+	}
+	return lock, s.calico, err
+}
+
+// fetcher fetches from here.
+func (s *Session) fetcher() artifact.Fetcher {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	return artifact.Fetcher{Cluster: s.Cluster, Client: &http.Client{
+		Timeout:   10 * time.Minute,
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second},
+	}}
+}
+
+// LockArtifacts fetches every release of the inventory once and returns what
+// their digests are.
+func LockArtifacts(ctx context.Context, c *inventory.Cluster, told func(component, version, digest string)) error {
+	s := Session{Cluster: c}
+	lock, err := s.fetcher().MakeLock(ctx, artifact.All(c), func(r artifact.Release, digest string) { told(r.Component, r.Version, digest) })
+	if err != nil {
+		return err
+	}
+	return lock.Write(c.Artifacts.Lock)
+}
