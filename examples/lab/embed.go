@@ -7,7 +7,7 @@ import "embed"
 
 // Components holds one pinned tool module per set of components: NAME.mod and
 // NAME.sum are its go.mod and go.sum. They are kept under those names because
-// go:embed does not reach into a directory that is a module of its own.
+// embedding does not reach into a directory that is a module of its own.
 //
 //go:embed components
 var Components embed.FS
