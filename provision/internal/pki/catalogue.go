@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+
+	"github.com/droverctl/drover/manifests"
 )
 
 // Dir is where certificates and keys live on a host, as kubeadm has it.
-const Dir = "/etc/kubernetes/pki"
+const Dir = manifests.PKIDir
 
 // File is where a certificate or a key lives on a host.
 type File struct {
@@ -60,17 +62,13 @@ func ServiceAccountPub() File { return File{path.Join(Dir, "sa.pub"), 0o644, "ro
 // EncryptionFile is the API server's encryption configuration: a secret, the
 // same on all masters.
 func EncryptionFile() File {
-	return File{"/etc/kubernetes/encryption-config.yaml", 0o600, "root:root"}
+	return File{manifests.EncryptionPath, 0o600, "root:root"}
 }
 
-// Groups of Kubernetes clients that drover binds to roles of its own; see the
-// RBAC objects in manifests. system:masters would bypass all authorization and
-// could not be taken back before the certificate ends (CIS 5.1.7).
-const (
-	GroupAdmins           = "drover:admins"            // cluster-admin
-	GroupKubeletAPIAdmins = "drover:kubelet-api-admin" // system:kubelet-api-admin
-	groupMasters          = "system:masters"
-)
+// groupMasters bypasses all authorization, and cannot be taken back before the
+// certificate ends (CIS 5.1.7). What is on a disk is of the groups that
+// manifests.RBAC binds instead.
+const groupMasters = "system:masters"
 
 // Certificate is one leaf on one host.
 type Certificate struct {
@@ -103,7 +101,7 @@ func MasterCertificates(c Cluster, h Host) []Certificate {
 		leaf("etcd/healthcheck-client", EtcdCA, client("kube-etcd-healthcheck-client")),
 		leaf("apiserver-etcd-client", EtcdCA, client("kube-apiserver-etcd-client")),
 		leaf("apiserver", ClusterCA, apiServerLeaf(c, h)),
-		leaf("apiserver-kubelet-client", ClusterCA, client("kube-apiserver-kubelet-client", GroupKubeletAPIAdmins)),
+		leaf("apiserver-kubelet-client", ClusterCA, client("kube-apiserver-kubelet-client", manifests.GroupKubeletAPIAdmins)),
 		leaf("front-proxy-client", FrontProxyCA, client("front-proxy-client")),
 		leaf("controller-manager", ClusterCA, client("system:kube-controller-manager")),
 		leaf("scheduler", ClusterCA, client("system:kube-scheduler")),
@@ -135,7 +133,7 @@ func EtcdAdminLeaf() Leaf {
 
 // OperatorLeaf is the operator's kubeconfig: an ordinary cluster-admin, whom
 // deleting one binding locks out.
-func OperatorLeaf(name string) Leaf { return client(name, GroupAdmins) }
+func OperatorLeaf(name string) Leaf { return client(name, manifests.GroupAdmins) }
 
 func leaf(name string, ca CAName, l Leaf) Certificate {
 	return Certificate{name, ca, l, certFile(name), keyFile(name)}
