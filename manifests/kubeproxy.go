@@ -37,10 +37,6 @@ func (p KubeProxy) config() (File, error) {
 	}
 	if p.ConntrackMaxPerCore != nil {
 		c["conntrack"] = Object{"maxPerCore": *p.ConntrackMaxPerCore}
-		if *p.ConntrackMaxPerCore == 0 {
-			// Else the minimum would be written all the same.
-			c["conntrack"] = Object{"maxPerCore": 0, "min": 0}
-		}
 	}
 	return configFile(KubeProxyConfigPath, c, p.Config)
 }

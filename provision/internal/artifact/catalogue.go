@@ -21,7 +21,7 @@ type Release struct {
 // NodeReleases are what every host runs.
 func NodeReleases(c *inventory.Cluster) []Release {
 	return append([]Release{
-		{"containerd", c.Containerd.Version, fmt.Sprintf("github.com/containerd/containerd/releases/download/v%[1]s/containerd-%[1]s-linux-amd64.tar.gz", c.Containerd.Version), 1},
+		{"containerd", c.Containerd.Version, fmt.Sprintf("github.com/containerd/containerd/releases/download/v%[1]s/containerd-%[1]s-linux-amd64.tar.gz", c.Containerd.Version), 0},
 		{"runc", c.Runc.Version, fmt.Sprintf("github.com/opencontainers/runc/releases/download/v%s/runc.amd64", c.Runc.Version), 0},
 		{"cni-plugins", c.CNI.Version, fmt.Sprintf("github.com/containernetworking/plugins/releases/download/v%[1]s/cni-plugins-linux-amd64-v%[1]s.tgz", c.CNI.Version), 0},
 	}, kubernetes(c, "kubelet", "kube-proxy")...)

@@ -126,22 +126,26 @@ func (b *builder) system(h inventory.Host) ([]plan.ID, error) {
 		if f.Path != manifests.SysctlPath {
 			continue
 		}
-		ids = append(ids, b.add(resource.Sysctls{Host: h.Name, Values: sysctls(f.Content), Needs: ids}).ID)
+		values, optional := sysctls(f.Content)
+		ids = append(ids, b.add(resource.Sysctls{Host: h.Name, Values: values, Optional: optional, Needs: ids}).ID)
 	}
 	return ids, nil
 }
 
 // sysctls reads a sysctl.d file: the one list serves the running kernel and the
-// next boot.
-func sysctls(content []byte) map[string]string {
-	values := map[string]string{}
+// next boot. A dash before a key says that a kernel may lack it.
+func sysctls(content []byte) (values map[string]string, optional map[string]bool) {
+	values, optional = map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(string(content)) {
-		line = strings.TrimPrefix(strings.TrimSpace(line), "-")
-		if key, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
-			values[strings.TrimSpace(key)] = strings.Join(strings.Fields(value), " ")
+		line = strings.TrimSpace(line)
+		key, value, ok := strings.Cut(line, "=")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
 		}
+		key, dash := strings.CutPrefix(strings.TrimSpace(key), "-")
+		values[key], optional[key] = strings.Join(strings.Fields(value), " "), dash
 	}
-	return values
+	return values, optional
 }
 
 // balancer is the host's own way to the API servers, unless the operator gives

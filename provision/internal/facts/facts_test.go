@@ -58,7 +58,7 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 	for _, prelude := range []string{"", "Welcome to this host!\n@@ not a section\n"} {
 		s, err := Probe(t.Context(), local{prelude}, Scope{
 			Trees:    []string{filepath.Join(dir, "tree"), filepath.Join(dir, "absent")},
-			Paths:    []string{single, filepath.Join(dir, "single/dir"), filepath.Join(dir, "absent-file")},
+			Paths:    []string{filepath.Join(dir, "single"), single, filepath.Join(dir, "single/dir"), filepath.Join(dir, "absent-file")},
 			Sysctls:  []string{"kernel.ostype", "no.such.key"},
 			Commands: []string{"sh", "no-such-command"},
 		})

@@ -60,17 +60,13 @@ echo "kernel=$(uname -r)"
 echo "cpus=$(nproc)"
 while read -r k v _; do [ "$k" = MemTotal: ] && echo "memory-kib=$v"; done </proc/meminfo
 echo "clock=$(date +%s)"`)
-	if paths := append(quoted(s.Trees), quoted(s.Paths)...); len(paths) > 0 {
-		trees := strings.Join(quoted(s.Trees), " ")
-		singles := strings.Join(quoted(s.Paths), " ")
-		fmt.Fprintf(&b, "set --\nfor p in %s; do { [ -e \"$p\" ] || [ -L \"$p\" ]; } && set -- \"$@\" \"$p\"; done\n", trees+" "+singles)
+	if len(s.Trees)+len(s.Paths) > 0 {
 		// One stat and one sha256sum for all: a fork a file would cost more than
-		// the rest of the probe. Names with a newline are none of drover's.
-		section("files", fmt.Sprintf(`[ $# -gt 0 ] && find "$@" %s ! -path '*
-*' -exec stat -c '%%f %%U:%%G %%s %%s.%%Y.%%Z.%%i %%N' {} +`, pruned(s)))
-		section("sha256", fmt.Sprintf(`[ $# -gt 0 ] && find "$@" %s -type f -size -%dk ! -path '*
-*' -exec sha256sum {} + 2>/dev/null`, pruned(s), DigestLimit/1024))
-		section("texts", fmt.Sprintf(`[ $# -gt 0 ] && find "$@" %s -type f \( -name '*.crt' -o -name '*.drover' \) -size -64k -exec sh -c 'for f; do echo "%s%s$f"; cat "$f"; echo; done' sh {} +`, pruned(s), marker, "text "))
+		// the rest of the probe. -prune keeps find from descending into what was
+		// asked for by itself. Names with a newline are none of drover's.
+		section("files", s.find(`-exec stat -c '%f %U:%G %s %s.%Y.%Z.%i %N' {} +`))
+		section("sha256", s.find(fmt.Sprintf(`-type f -size -%dk -exec sha256sum {} + 2>/dev/null`, DigestLimit/1024)))
+		section("texts", s.find(fmt.Sprintf(`-type f \( -name '*.crt' -o -name '*.drover' \) -size -64k -exec sh -c 'for f; do echo "%stext $f"; cat "$f"; echo; done' sh {} +`, marker)))
 	}
 	if len(s.Units) > 0 {
 		section("units", "systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,FragmentPath -- "+
@@ -91,17 +87,24 @@ echo "clock=$(date +%s)"`)
 // marker begins a section's line. It is long enough not to be met by chance.
 const marker = "@@drover@@ "
 
-// pruned keeps find from descending into directories that were asked for by
-// themselves (-maxdepth is not POSIX), and begins the expression that follows.
-func pruned(s Scope) string {
-	if len(s.Paths) == 0 {
-		return ""
+// find runs an expression of find's over the trees, and over the paths without
+// what is below them.
+func (s Scope) find(expression string) string {
+	var b strings.Builder
+	for _, from := range []struct {
+		paths []string
+		prune string
+	}{{s.Trees, ""}, {s.Paths, "-prune"}} {
+		if len(from.paths) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, `set --
+for p in %s; do { [ -e "$p" ] || [ -L "$p" ]; } && set -- "$@" "$p"; done
+[ $# -gt 0 ] && find "$@" %s ! -path '*
+*' %s
+`, strings.Join(quoted(from.paths), " "), from.prune, expression)
 	}
-	var conds []string
-	for _, p := range s.Paths {
-		conds = append(conds, "-path "+host.Quote(p+"/*"))
-	}
-	return "\\( " + strings.Join(conds, " -o ") + " \\) -prune -o"
+	return b.String()
 }
 
 func quoted(words []string) []string {

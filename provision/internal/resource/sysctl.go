@@ -16,7 +16,10 @@ import (
 type Sysctls struct {
 	Host   string
 	Values map[string]string
-	Needs  []plan.ID
+	// Optional are keys that not every kernel has, or not in every namespace:
+	// where one is absent there is nothing to set.
+	Optional map[string]bool
+	Needs    []plan.ID
 }
 
 // SysctlsID is the ID of a host's kernel settings.
@@ -41,7 +44,10 @@ func (s Sysctls) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	have := plan.State{}
 	for key := range s.Values {
 		value, ok := snap.Sysctls[key]
-		if !ok {
+		switch {
+		case !ok && s.Optional[key]:
+			value = s.Values[key]
+		case !ok:
 			value = "absent"
 		}
 		have[key] = value
