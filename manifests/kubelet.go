@@ -14,7 +14,8 @@ const (
 	CgroupFS      CgroupDriver = "cgroupfs"
 )
 
-// Kubelet is one kubelet.
+// Kubelet is one kubelet. Its Node must exist before it starts: a kubelet that
+// does not find it asks for its serving certificate only some ten seconds later.
 type Kubelet struct {
 	Service
 	NodeName   string
