@@ -105,10 +105,9 @@ func (c *Client) open(endpoints ...string) (*conn, error) {
 				out.dialled = err
 				out.mu.Unlock()
 				return conn, err
-			})},
+			}), grpc.WithChainUnaryInterceptor(failFast)},
 		DialTimeout:       c.config.Timeout,
 		DialKeepAliveTime: 15 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
-		// The default of 100 turns "refused" into "deadline exceeded".
 		MaxUnaryRetries: 2,
 	})
 	if err != nil {
@@ -116,6 +115,12 @@ func (c *Client) open(endpoints ...string) (*conn, error) {
 	}
 	out.Client = client
 	return out, nil
+}
+
+// failFast ends a call when no endpoint can be reached. etcd's client would wait
+// for one until the deadline, and "refused" would become "deadline exceeded".
+func failFast(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return invoke(ctx, method, req, reply, cc, append(opts, grpc.WaitForReady(false))...)
 }
 
 // why is the cause of an error: when nobody could be reached, what the dialer

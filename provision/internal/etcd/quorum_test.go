@@ -1,10 +1,16 @@
 package etcd
 
 import (
+	"context"
+	"crypto/x509/pkix"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/droverctl/drover/provision/internal/etcd/etcdtest"
 )
 
 func TestQuorumInWords(t *testing.T) {
@@ -105,5 +111,32 @@ func TestConnectRefusesWhatCannotWork(t *testing.T) {
 		if _, err := Connect(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+func TestUnreachableSaysWhatTheDialerSaidAtOnce(t *testing.T) {
+	ca, err := etcdtest.NewCA("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := ca.Issue(pkix.Name{CommonName: "drover"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := errors.New("the tunnel is closed")
+	c, err := Connect(Config{Endpoints: []string{"https://10.90.0.11:2379", "https://10.90.0.12:2379"},
+		CA: ca.PEM, Cert: pair.Cert, Key: pair.Key, Timeout: time.Minute,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, cut }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	begin := time.Now()
+	var unhealthy *UnhealthyError
+	if err := c.Healthy(t.Context()); !errors.Is(err, cut) || errors.As(err, &unhealthy) {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("took %s of a minute to say so", took)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/discovery"
@@ -53,6 +54,9 @@ type Client struct {
 	typed     kubernetes.Interface
 	kinds     *kinds
 	transport *http.Transport
+	// What is no API object is asked for plainly.
+	http   *http.Client
+	server string
 }
 
 // Connect makes a client. Nothing is sent before the first request.
@@ -106,6 +110,7 @@ func clients(config *rest.Config, h *http.Client, transport *http.Transport) (*C
 		dynamic: dyn, metadata: meta, typed: typed,
 		kinds:     &kinds{discovery: disc},
 		transport: transport,
+		http:      h, server: strings.TrimSuffix(config.Host, "/"),
 	}, nil
 }
 

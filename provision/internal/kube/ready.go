@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -38,15 +40,25 @@ func notReady(what []string) error {
 // Ready asks the API server whether it is ready; a *NotReadyError names the
 // checks that fail.
 func (c *Client) Ready(ctx context.Context) error {
-	body, err := c.typed.CoreV1().RESTClient().Get().AbsPath("/readyz").Param("verbose", "").Do(ctx).Raw()
-	if err == nil {
-		return nil
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server+"/readyz?verbose", nil)
+	if err != nil {
+		return fmt.Errorf("kube: /readyz: %w", err)
 	}
-	// A server that is not ready answers 500 with the list of its checks.
-	if failing := failingChecks(string(body)); len(failing) > 0 {
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("kube: /readyz: %w", err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	switch failing := failingChecks(string(body)); {
+	case err != nil:
+		return fmt.Errorf("kube: /readyz: %w", err)
+	case answer.StatusCode == http.StatusOK:
+		return nil
+	case len(failing) > 0:
 		return &NotReadyError{What: failing}
 	}
-	return fmt.Errorf("kube: /readyz: %w", err)
+	return fmt.Errorf("kube: /readyz: %s: %s", answer.Status, cut(strings.TrimSpace(string(body))))
 }
 
 // failingChecks reads the answer of /readyz?verbose: "[-]etcd failed: reason withheld".
