@@ -1,0 +1,205 @@
+package hosttest
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// Config is how a machine is served. The zero value lets root in with the key
+// that Serve makes.
+type Config struct {
+	User     string          // who may log in; "root" when empty
+	Keys     []ssh.PublicKey // with which keys; the one in Server.KeyFile when nil
+	HostKeys []ssh.Signer    // plain or certified; a new ed25519 key when nil
+	Sudo     Sudo            // for users other than root
+	Latency  time.Duration   // of a round trip
+	Banner   string          // that the login shell prints before every command
+	// NoForwarding is AllowTcpForwarding no.
+	NoForwarding bool
+}
+
+// Sudo is how sudo behaves.
+type Sudo struct {
+	Password string // "" is NOPASSWD
+	Cached   bool   // it was given the password a moment ago, and does not ask
+	Denied   bool
+}
+
+// Server is a machine behind SSH on the loopback.
+type Server struct {
+	Address    string
+	Port       int
+	KnownHosts string // a file that knows the server's keys
+	KeyFile    string // a private key that is let in, when Config has none
+
+	tb   testing.TB
+	host *Host
+	conf Config
+
+	mu    sync.Mutex
+	conns map[*slowConn]bool
+	count int
+}
+
+// Serve puts a machine behind a real SSH server until the test ends.
+func Serve(tb testing.TB, h *Host, conf Config) *Server {
+	tb.Helper()
+	s := &Server{tb: tb, host: h, conf: conf, conns: map[*slowConn]bool{}}
+	if err := s.prepare(); err != nil {
+		tb.Fatalf("hosttest: %v", err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("hosttest: %v", err)
+	}
+	addr := l.Addr().(*net.TCPAddr)
+	s.Address, s.Port = "127.0.0.1", addr.Port
+	s.KnownHosts = filepath.Join(tb.TempDir(), "known_hosts")
+	if err := s.Know(s.KnownHosts); err != nil {
+		tb.Fatalf("hosttest: %v", err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() { s.accept(l, &running) })
+	tb.Cleanup(func() {
+		l.Close()
+		s.CutAll()
+		running.Wait()
+	})
+	return s
+}
+
+// prepare makes the keys that the configuration leaves out.
+func (s *Server) prepare() error {
+	if s.conf.User == "" {
+		s.conf.User = "root"
+	}
+	if s.conf.HostKeys == nil {
+		key, _, err := newKey()
+		if err != nil {
+			return err
+		}
+		s.conf.HostKeys = []ssh.Signer{key}
+	}
+	if s.conf.Keys != nil {
+		return nil
+	}
+	key, text, err := newKey()
+	if err != nil {
+		return err
+	}
+	s.conf.Keys = []ssh.PublicKey{key.PublicKey()}
+	s.KeyFile = filepath.Join(s.tb.TempDir(), "id_ed25519")
+	return os.WriteFile(s.KeyFile, text, 0o600)
+}
+
+func newKey() (ssh.Signer, []byte, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	return signer, pem.EncodeToMemory(block), err
+}
+
+// Know appends the server's plain host keys to a known_hosts file.
+func (s *Server) Know(file string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	for _, k := range s.conf.HostKeys {
+		if _, certified := k.PublicKey().(*ssh.Certificate); !certified {
+			fmt.Fprintln(f, knownhosts.Line([]string{net.JoinHostPort(s.Address, strconv.Itoa(s.Port))}, k.PublicKey()))
+		}
+	}
+	return f.Close()
+}
+
+// Connections is how many were made so far.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// CutAll breaks all connections.
+func (s *Server) CutAll() { s.each((*slowConn).close) }
+
+// Freeze makes the machine silent on all connections.
+func (s *Server) Freeze() { s.each((*slowConn).freeze) }
+
+func (s *Server) each(f func(*slowConn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		f(c)
+	}
+}
+
+func (s *Server) accept(l net.Listener, running *sync.WaitGroup) {
+	for {
+		raw, err := l.Accept()
+		if err != nil {
+			return
+		}
+		c := newSlowConn(raw, s.conf.Latency)
+		s.mu.Lock()
+		s.conns[c] = true
+		s.count++
+		s.mu.Unlock()
+		running.Go(func() {
+			s.serve(c, running)
+			c.close()
+			s.mu.Lock()
+			delete(s.conns, c)
+			s.mu.Unlock()
+		})
+	}
+}
+
+func (s *Server) serve(c *slowConn, running *sync.WaitGroup) {
+	conf := &ssh.ServerConfig{PublicKeyCallback: func(m ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		same := func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }
+		if m.User() != s.conf.User || !slices.ContainsFunc(s.conf.Keys, same) {
+			return nil, errors.New("not let in")
+		}
+		return nil, nil
+	}}
+	for _, k := range s.conf.HostKeys {
+		conf.AddHostKey(k)
+	}
+	conn, chans, reqs, err := ssh.NewServerConn(c, conf)
+	if err != nil {
+		return // a client that does not trust us or is not let in
+	}
+	go ssh.DiscardRequests(reqs)
+	for n := range chans {
+		switch n.ChannelType() {
+		case "session":
+			running.Go(func() { s.session(c, n) })
+		case "direct-tcpip":
+			running.Go(func() { s.forward(n) })
+		default:
+			n.Reject(ssh.UnknownChannelType, "hosttest: "+n.ChannelType())
+		}
+	}
+	conn.Close()
+}

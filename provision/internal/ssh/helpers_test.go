@@ -1,0 +1,129 @@
+package ssh_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/host/hosttest"
+	"github.com/droverctl/drover/provision/internal/ssh"
+)
+
+const sudoPassword = "sudo-s3cret"
+
+// bare are options that see nothing of the machine the tests run on.
+func bare(t *testing.T) ssh.Options {
+	t.Helper()
+	return ssh.Options{Home: t.TempDir(), ConfigFiles: []string{}, AgentSocket: "none"}
+}
+
+// targetOf is a target with everything that is needed to reach a server.
+func targetOf(s *hosttest.Server) ssh.Target {
+	return ssh.Target{Name: "node-1", Address: s.Address, Port: s.Port, User: "root", KnownHosts: s.KnownHosts, IdentityFile: s.KeyFile}
+}
+
+func dial(t *testing.T, target ssh.Target, o ssh.Options) *ssh.Conn {
+	t.Helper()
+	c, err := ssh.Dial(context.Background(), target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func served(t *testing.T, conf hosttest.Config) (*hosttest.Host, *hosttest.Server) {
+	t.Helper()
+	h := hosttest.New(t, "node-1")
+	return h, hosttest.Serve(t, h, conf)
+}
+
+func run(argv ...string) host.Cmd { return host.Cmd{Argv: argv} }
+
+func wantAuthError(t *testing.T, err error, words ...string) *host.AuthError {
+	t.Helper()
+	var e *host.AuthError
+	if !errors.As(err, &e) {
+		t.Fatalf("error %T %v, want an AuthError", err, err)
+	}
+	wantWords(t, err.Error(), words...)
+	return e
+}
+
+func wantUnreachable(t *testing.T, err error, words ...string) {
+	t.Helper()
+	var e *host.UnreachableError
+	if !errors.As(err, &e) {
+		t.Fatalf("error %T %v, want an UnreachableError", err, err)
+	}
+	wantWords(t, err.Error(), words...)
+}
+
+func wantWords(t *testing.T, text string, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("%q is not in:\n%s", w, text)
+		}
+	}
+}
+
+// key is a key pair for tests.
+type key struct {
+	signer  xssh.Signer
+	private ed25519.PrivateKey
+}
+
+func newKey(t *testing.T) key {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := xssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key{signer, private}
+}
+
+func (k key) public() xssh.PublicKey { return k.signer.PublicKey() }
+
+// line is the public key as in authorized_keys, without a newline.
+func (k key) line() string {
+	return strings.TrimSpace(string(xssh.MarshalAuthorizedKey(k.public())))
+}
+
+// file writes the private key, encrypted when there is a passphrase.
+func (k key) file(t *testing.T, passphrase string) string {
+	t.Helper()
+	var block *pem.Block
+	var err error
+	if passphrase == "" {
+		block, err = xssh.MarshalPrivateKey(k.private, "")
+	} else {
+		block, err = xssh.MarshalPrivateKeyWithPassphrase(k.private, "", []byte(passphrase))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "id", string(pem.EncodeToMemory(block)))
+}
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

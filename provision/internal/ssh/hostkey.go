@@ -1,0 +1,178 @@
+package ssh
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/droverctl/drover/provision/host"
+)
+
+// trust is what is known about one host's key before it is connected to.
+type trust struct {
+	hop         *hop
+	all         knownKeys
+	keys        []knownKey
+	authorities []knownKey
+}
+
+func trustOf(h *hop) (*trust, error) {
+	t := &trust{hop: h}
+	if h.HostKey != "" {
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(h.HostKey))
+		if err != nil {
+			return nil, &host.AuthError{Host: h.Name, Err: fmt.Errorf("the host key pinned in the inventory cannot be read: %w", err),
+				Fix: "write it as in the host's /etc/ssh/ssh_host_ed25519_key.pub: ssh-ed25519 AAAA…"}
+		}
+		t.keys = []knownKey{{key: key, where: "the inventory"}}
+		return t, nil
+	}
+	all, err := readKnownHosts(h.knownHosts)
+	if err != nil {
+		return nil, &host.AuthError{Host: h.Name, Err: err, Fix: "make the file readable, or name another one: ssh { known_hosts = … }"}
+	}
+	t.all, t.keys, t.authorities = all, all.keysOf(h.keyNames), all.authoritiesOf(h.keyNames)
+	return t, nil
+}
+
+// certificateAlgorithms are the kinds of host certificates, whose key type says
+// nothing about their authority's.
+var certificateAlgorithms = []string{
+	ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
+	ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
+}
+
+// algorithms are those that can end well: of the keys that are known, so that a
+// host with several keys shows the one we can check. nil when nothing is known:
+// then any key will do to say which one it is.
+func (t *trust) algorithms() []string {
+	var names []string
+	if len(t.authorities) > 0 {
+		names = append(names, certificateAlgorithms...)
+	}
+	for _, k := range t.keys {
+		for _, a := range algorithmsOf(k.key) {
+			if !slices.Contains(names, a) {
+				names = append(names, a)
+			}
+		}
+	}
+	return names
+}
+
+func algorithmsOf(k ssh.PublicKey) []string {
+	if k.Type() == ssh.KeyAlgoRSA { // a type of key, and as an algorithm SHA-1
+		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+	}
+	return []string{k.Type()}
+}
+
+// check is the host key callback. Its errors are *host.AuthError.
+func (t *trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
+	plain := key
+	cert, certified := key.(*ssh.Certificate)
+	if certified {
+		plain = cert.Key
+	}
+	if line, ok := t.all.revoked(plain); ok {
+		return t.refuse(fmt.Errorf("the host key %s is revoked by %s", ssh.FingerprintSHA256(plain), line.where),
+			"find out why it was revoked before anything else; give the host a new key")
+	}
+	if certified {
+		return t.checkCertificate(cert)
+	}
+	for _, k := range t.keys {
+		if sameKey(k.key, key) {
+			return nil
+		}
+	}
+	return t.mismatch(key)
+}
+
+func (t *trust) checkCertificate(cert *ssh.Certificate) error {
+	checker := ssh.CertChecker{
+		IsHostAuthority: func(k ssh.PublicKey, _ string) bool {
+			return slices.ContainsFunc(t.authorities, func(a knownKey) bool { return sameKey(a.key, k) })
+		},
+		IsRevoked: func(c *ssh.Certificate) bool { _, bad := t.all.revoked(c.SignatureKey); return bad },
+	}
+	fix := fmt.Sprintf("sign the host's key anew with the authority, for one of the names %s", strings.Join(bare(t.hop.keyNames), ", "))
+	if cert.CertType != ssh.HostCert {
+		return t.refuse(errors.New("the host shows a user's certificate as its own"), fix)
+	}
+	if !checker.IsHostAuthority(cert.SignatureKey, "") {
+		return t.refuse(fmt.Errorf("the host's certificate is signed by %s, which is no @cert-authority for it",
+			ssh.FingerprintSHA256(cert.SignatureKey)), fix)
+	}
+	var last error
+	for _, name := range bare(t.hop.keyNames) {
+		if last = checker.CheckCert(name, cert); last == nil {
+			return nil
+		}
+	}
+	return t.refuse(fmt.Errorf("the host's certificate is not valid: %w", last), fix)
+}
+
+// mismatch is the error for a key that is not a known one.
+func (t *trust) mismatch(key ssh.PublicKey) error {
+	seen := ssh.FingerprintSHA256(key)
+	if len(t.keys) == 0 {
+		return t.refuse(fmt.Errorf("its host key is not known: it shows %s %s", key.Type(), seen), t.addCommand(key))
+	}
+	var known, where []string
+	for _, k := range t.keys {
+		known, where = append(known, k.key.Type()+" "+ssh.FingerprintSHA256(k.key)), append(where, k.where)
+	}
+	err := fmt.Errorf("its host key has CHANGED: known is %s, it shows %s %s", strings.Join(known, ", "), key.Type(), seen)
+	return t.refuse(err, fmt.Sprintf("if the machine was not reinstalled, somebody may be listening in: stop here. If it was, remove %s, then: %s",
+		strings.Join(where, ", "), t.addCommand(key)))
+}
+
+// addCommand makes the key known, exactly as it is to be typed.
+func (t *trust) addCommand(key ssh.PublicKey) string {
+	if t.hop.HostKey != "" {
+		return "compare the fingerprint with the host's console and correct host_key in the inventory"
+	}
+	scan := []string{"ssh-keyscan"}
+	if t.hop.Port != 22 {
+		scan = append(scan, "-p", fmt.Sprint(t.hop.Port))
+	}
+	scan = append(scan, "-t", scanType(key), t.hop.Address)
+	if v := t.hop.via; v != nil { // only the jump host can see it
+		scan = append([]string{"ssh", "-p", fmt.Sprint(v.Port), v.User + "@" + v.Address}, scan...)
+	}
+	file := "~/.ssh/known_hosts"
+	if len(t.hop.knownHosts) > 0 {
+		file = host.Quote(t.hop.knownHosts[0])
+	}
+	return fmt.Sprintf("compare the fingerprint with what `ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub` says on the host's console; if it is the same: %s >> %s",
+		scanType(key), strings.Join(scan, " "), file)
+}
+
+func (t *trust) refuse(err error, fix string) error {
+	return &host.AuthError{Host: t.hop.Name, Err: err, Fix: fix}
+}
+
+// scanType is ssh-keyscan's name for a type of key.
+func scanType(k ssh.PublicKey) string {
+	switch k.Type() {
+	case ssh.KeyAlgoED25519:
+		return "ed25519"
+	case ssh.KeyAlgoRSA:
+		return "rsa"
+	}
+	return "ecdsa"
+}
+
+// bare are names without ports: what a certificate is made out to.
+func bare(names []string) []string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = withoutPort(n)
+	}
+	return all
+}
