@@ -57,7 +57,7 @@ type BigIP struct {
 	Name        string         `json:"name"`
 	PeerAddress netip.Addr     `json:"peer_address"`
 	ASNumber    uint32         `json:"as_number"` // the cluster's own unless written: iBGP
-	Password    Secret         `json:"password"`
+	Password    Secret         `json:"password,omitzero"`
 	Manage      Manage         `json:"manage"`
 	Accept      []netip.Prefix `json:"accept,omitempty"`     // what nodes may learn from it
 	MaxPeers    int            `json:"max_peers,omitempty"`  // BGP sessions it can hold; 0: not known

@@ -38,7 +38,6 @@ const (
 	CodeNoMasters          = "inventory-no-masters"
 	CodeUnknownMaster      = "inventory-unknown-master"
 	CodeUnlistedMaster     = "inventory-unlisted-master"
-	CodeEvenMasters        = "inventory-even-masters"
 	CodeNotPinned          = "inventory-not-pinned"
 	CodeRouteReflectors    = "inventory-route-reflectors"
 	CodeURL                = "inventory-url"

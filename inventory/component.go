@@ -14,7 +14,7 @@ type SSH struct {
 	Address        string `json:"address,omitempty"` // where to connect when it is not the machine's own address: a BIG-IP's management
 	User           string `json:"user,omitempty"`
 	Become         Become `json:"become"`
-	BecomePassword Secret `json:"become_password"` // what sudo asks for
+	BecomePassword Secret `json:"become_password,omitzero"` // what sudo asks for
 	KnownHosts     string `json:"known_hosts,omitempty"`
 	HostKey        string `json:"host_key,omitempty"` // pinned, as a known_hosts line has it: type and key
 	ConfigFile     string `json:"config_file,omitempty"`

@@ -154,18 +154,10 @@ func (d *decoder) checkPresent(c *Cluster) {
 			Summary: "the inventory has no cluster block", Fix: `add cluster "NAME" { … }`,
 		})
 	}
-	switch n := len(c.KubeMasters); {
-	case n == 0:
+	if len(c.KubeMasters) == 0 {
 		d.report(diag.Problem{
 			Code: CodeNoMasters, At: at.Ptr(),
 			Summary: "the inventory has no kube_master", Fix: `add kube_master "NAME" { address = "10.90.0.11" }`,
-		})
-	case n%2 == 0:
-		d.report(diag.Problem{
-			Code: CodeEvenMasters, Severity: diag.Warning, At: c.Where.At("masters").Ptr(),
-			Summary: fmt.Sprintf("%d masters survive no more failures than %d", n, n-1),
-			Detail:  "etcd needs more than half of its members; an even number only adds one that can fail.",
-			Fix:     fmt.Sprintf("use %d or %d masters", n-1, n+1),
 		})
 	}
 }

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/inventory/diag"
 	"github.com/droverctl/drover/provision/internal/capacity"
 )
 
@@ -23,3 +24,7 @@ func Capacity(c *inventory.Cluster) []CapacityCheck { return capacity.Tier0(c) }
 
 // CapacityWorst is the worst of the checks' outcomes.
 func CapacityWorst(checks []CapacityCheck) CapacityStatus { return capacity.Worst(checks) }
+
+// CapacityProblems are the checks that did not pass, told as an inventory's
+// mistakes are.
+func CapacityProblems(checks []CapacityCheck) diag.Problems { return capacity.Problems(checks) }

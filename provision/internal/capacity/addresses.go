@@ -52,8 +52,8 @@ func podBlocks(c *inventory.Cluster) []Check {
 	need, have := allBlocks(c), int64(1)<<(c.Calico.BlockSize-c.PodCIDR.Bits())
 	return []Check{Check{
 		ID: "pod-blocks", At: c.Where.At("pod_cidr").Ptr(),
-		Measured:  fmt.Sprintf("%s need %d blocks of /%d", count(len(c.Hosts()), "host"), need, c.Calico.BlockSize),
-		Threshold: fmt.Sprintf("%d blocks in %s (warning above %d)", have, c.PodCIDR, fourFifths(have)),
+		Measured:  fmt.Sprintf("%d blocks of /%d for %s", need, c.Calico.BlockSize, count(len(c.Hosts()), "host")),
+		Threshold: fmt.Sprintf("%d blocks in %s, warning above %d", have, c.PodCIDR, fourFifths(have)),
 		Formula:   "Σ ⌈max_pods / 2^(32 − block_size)⌉ ≤ 2^(block_size − prefix length)",
 		Source:    calicoIPAM + "; 80% is drover's margin",
 	}.judged(grade(need, fourFifths(have), have), "use a larger pod_cidr, or a smaller max_pods; neither pod_cidr nor block_size can be changed later")}

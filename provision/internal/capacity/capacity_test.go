@@ -215,10 +215,10 @@ func TestProblems(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := `error: capacity quorum-domain: 2 of 3 masters in failure domain a, but the limit is 1
+	want := `error: capacity quorum-domain: 2 of 3 masters in failure domain a (threshold: 1)
   masters in the largest 1 failure domain ≤ ⌊(masters − 1) / 2⌋ (etcd: a quorum is more than half of the members)
   fix: spread the masters over more failure domains
-warning: capacity mesh-size: 93 hosts, 4278 sessions, but the limit is 100 hosts (warning from 80)
+warning: capacity mesh-size: 93 hosts, 4278 sessions (threshold: 100 hosts, warning from 80)
   hosts in the mesh; sessions = hosts × (hosts − 1) / 2 (Calico: full mesh up to about 100 nodes; the warning is drover's)
   fix: plan for topology = "route_reflectors"; drover never switches by itself
 `

@@ -51,11 +51,11 @@ func Problems(checks []Check) diag.Problems {
 		}
 		p := diag.Problem{
 			Code: "capacity-" + c.ID, At: c.At, Fix: c.Fix,
-			Summary: fmt.Sprintf("capacity %s: %s, but the limit is %s", c.ID, c.Measured, c.Threshold),
+			Summary: fmt.Sprintf("capacity %s: %s (threshold: %s)", c.ID, c.Measured, c.Threshold),
 			Detail:  fmt.Sprintf("%s (%s)", c.Formula, c.Source),
 		}
 		if c.Subject != "" {
-			p.Summary = fmt.Sprintf("capacity %s of %s: %s, but the limit is %s", c.ID, c.Subject, c.Measured, c.Threshold)
+			p.Summary = fmt.Sprintf("capacity %s of %s: %s (threshold: %s)", c.ID, c.Subject, c.Measured, c.Threshold)
 		}
 		if c.Status == Warn {
 			p.Severity = diag.Warning

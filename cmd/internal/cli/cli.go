@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/droverctl/drover/cmd/internal/view"
+	"github.com/droverctl/drover/inventory"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// app is what every verb shares: the streams and the root command's flags.
+type app struct {
+	streams   Streams
+	view      view.View
+	inventory []string
+	options   inventory.Options
+	started   bool // the call was understood; what goes wrong from here on is no usage error
+}
+
+// Run runs drover with its arguments and returns the exit code.
+func Run(ctx context.Context, args []string, s Streams) int {
+	a := &app{streams: s, view: view.View{Out: s.Out, Err: s.Err}}
+	root := a.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !a.started {
+		err = codeError{exitUsage, err}
+	}
+	a.view.Error(err, quiet(err))
+	return exitCode(ctx, err)
+}
+
+// quiet says whether an error is an exit code and no more.
+func quiet(err error) bool {
+	own, ok := err.(codeError)
+	return ok && own.err == nil
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "drover",
+		Short: "Kubernetes on machines that Puppet manages, behind BIG-IPs",
+		Long: `drover turns a fleet of machines that Puppet manages into a Kubernetes cluster
+that fits the network they already have: every component a systemd service,
+Calico speaking BGP to the BIG-IPs, capacity proven before anything is touched.
+What is wanted stands in an inventory: a directory of *.hcl files.`,
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+	}
+	root.SetIn(a.streams.In)
+	root.SetOut(a.streams.Out)
+	root.SetErr(a.streams.Err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see `%s --help`", err, c.CommandPath())
+	})
+	flags := root.PersistentFlags()
+	flags.StringArrayVarP(&a.inventory, "inventory", "i", nil,
+		"inventory: a directory of *.hcl and *.hcl.json files, or a file (repeatable; default $DROVER_INVENTORY, else the current directory)")
+	flags.StringArrayVar(&a.options.Vars, "var", nil, "set a variable of the inventory, as in NAME=VALUE (repeatable)")
+	flags.StringArrayVar(&a.options.VarFiles, "var-file", nil, "file of variables: NAME = VALUE lines, or a JSON object (repeatable)")
+	root.AddCommand(
+		a.validate(),
+		group("inventory", "Show an inventory as drover understands it, or format it", a.inventoryShow(), a.inventoryFmt()),
+		a.version(),
+		helpExitCodes(),
+	)
+	return root
+}
+
+// group is a command that only holds others. Left to itself, cobra answers a
+// misspelt verb of a group with help and success.
+func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	c.AddCommand(verbs...)
+	var names []string
+	for _, v := range verbs {
+		names = append(names, v.Name())
+	}
+	slices.Sort(names)
+	c.RunE = func(c *cobra.Command, given []string) error {
+		what := "needs a command"
+		if len(given) > 0 {
+			what = fmt.Sprintf("has no command %q", given[0])
+		}
+		return usageError("%s %s: use one of these: %s", c.CommandPath(), what, strings.Join(names, ", "))
+	}
+	return c
+}
+
+// args is cobra's check with a hint at help.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, given []string) error {
+		if err := check(c, given); err != nil {
+			return fmt.Errorf("%w: see `%s --help`", err, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// outputFlag adds -o to a verb.
+func outputFlag(c *cobra.Command, format *view.Format) {
+	*format = view.Text
+	c.Flags().VarP(format, "output", "o", "text or json")
+}
+
+// paths is where the inventory is.
+func (a *app) paths() []string {
+	if len(a.inventory) > 0 {
+		return a.inventory
+	}
+	if list := filepath.SplitList(os.Getenv("DROVER_INVENTORY")); len(list) > 0 {
+		return list
+	}
+	return []string{"."}
+}
+
+// read reads the inventory and shows warnings. What is wrong is an error of
+// diag.Problems.
+func (a *app) read() (*inventory.Cluster, error) {
+	c, problems := a.options.Load(a.paths()...)
+	if c == nil {
+		return nil, problems
+	}
+	a.view.Problems(problems)
+	return c, nil
+}
+
+// load reads an inventory that says enough to make a cluster of it: what every
+// verb that works on hosts begins with.
+func (a *app) load() (*inventory.Cluster, error) {
+	c, err := a.read()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ReadyToProvision().Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}

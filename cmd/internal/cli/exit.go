@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/droverctl/drover/inventory/diag"
+	"github.com/droverctl/drover/provision/host"
+)
+
+// Exit codes. They are API: documented, tested, never reused.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitChanges     = 2
+	exitCapacity    = 3
+	exitWarnings    = 4
+	exitUsage       = 64
+	exitInventory   = 65
+	exitUnreachable = 69
+	exitBusy        = 75
+	exitAuth        = 77
+	exitInterrupt   = 130
+	exitTerminated  = 143
+)
+
+// exitCodes says what each means; `drover help exit-codes` shows it.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "done, or nothing to do"},
+	{exitError, "error"},
+	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode)"},
+	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
+	{exitWarnings, "warnings, with --fail-on=warn"},
+	{exitUsage, "wrong usage"},
+	{exitInventory, "the inventory is not valid"},
+	{exitUnreachable, "a host is unreachable"},
+	{exitBusy, "another drover holds the fleet's lock"},
+	{exitAuth, "a host refuses us, or its host key is not the known one"},
+	{exitInterrupt, "interrupted (SIGINT)"},
+	{exitTerminated, "terminated (SIGTERM)"},
+}
+
+// codeError is an outcome that has an exit code of its own. Without err, all
+// there is to say was said.
+type codeError struct {
+	code int
+	err  error
+}
+
+func (e codeError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e codeError) Unwrap() error { return e.err }
+
+// usageError is a wrong call: of a flag, an argument, a verb.
+func usageError(format string, args ...any) error {
+	return codeError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// Signal is why a context was cancelled, when a signal did it.
+type Signal struct{ syscall.Signal }
+
+func (s Signal) Error() string { return "stopped by a signal: " + s.Signal.String() }
+
+// exitCode is what the program ends with.
+func exitCode(ctx context.Context, err error) int {
+	var own codeError
+	var problems diag.Problems
+	var unreachable *host.UnreachableError
+	var auth *host.AuthError
+	var signal Signal
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(context.Cause(ctx), &signal):
+		return 128 + int(signal.Signal)
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, &problems):
+		return exitInventory
+	case errors.As(err, &auth):
+		return exitAuth
+	case errors.As(err, &unreachable):
+		return exitUnreachable
+	}
+	return exitError
+}

@@ -1,9 +1,0 @@
-cluster "c" {}
-
-kube_master "m1" {
-  address = "10.90.0.11"
-}
-
-kube_master "m2" {
-  address = "10.90.0.12"
-}
