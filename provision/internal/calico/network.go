@@ -45,6 +45,9 @@ func NetworkOf(c *inventory.Cluster) Network {
 		ServiceCIDR: c.ServiceCIDR,
 		BlockSize:   c.Calico.BlockSize,
 	}
+	if c.Calico.Topology == inventory.TopologyRouteReflectors {
+		n.RouteReflectors = c.Calico.RouteReflectors
+	}
 	for _, b := range c.BigIPs {
 		n.Peers = append(n.Peers, Peer{
 			Name: b.Name, Address: b.PeerAddress, ASNumber: b.ASNumber, Accept: b.Accept, Password: b.Password,

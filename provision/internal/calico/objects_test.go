@@ -198,6 +198,14 @@ func TestNetworkOf(t *testing.T) {
 	if render(t, got) != render(t, want) {
 		t.Errorf("got\n%s", render(t, got))
 	}
+	c.Calico.RouteReflectors = []string{"kube-node-1"}
+	if n := NetworkOf(c); len(n.RouteReflectors) > 0 {
+		t.Error("reflectors in a mesh")
+	}
+	c.Calico.Topology = inventory.TopologyRouteReflectors
+	if n := NetworkOf(c); len(n.RouteReflectors) != 1 {
+		t.Error("no reflectors")
+	}
 }
 
 func TestOwned(t *testing.T) {
