@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -85,7 +86,7 @@ func report(ctx context.Context, err error, w io.Writer) int {
 
 func newRoot(s Streams) *cobra.Command {
 	a := &app{streams: s}
-	root := &cobra.Command{
+	root := group(&cobra.Command{
 		Use:   "drover-lab",
 		Short: "Turn a drover inventory into real machines on one Linux box",
 		Long: `drover-lab makes the machines of a drover inventory real, on this machine:
@@ -94,7 +95,7 @@ behind it for each bigip, the network between them, and a mirror and registry
 that hold all a cluster installs from.`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-	}
+	})
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -120,7 +121,25 @@ func defaultCache() string {
 	return cache.Dir
 }
 
-// exactArgs and its like are cobra's, with our exit code.
+// group is a command that only holds others. Cobra would print its help for a
+// verb it does not know and call that a success.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = cobra.ArbitraryArgs
+	c.SuggestionsMinimumDistance = 2
+	c.RunE = func(c *cobra.Command, given []string) error {
+		if len(given) == 0 {
+			return c.Help()
+		}
+		meant := ""
+		if near := c.SuggestionsFor(given[0]); len(near) > 0 {
+			meant = fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+		}
+		return usageError{fmt.Errorf("%s has no command %q%s: see `%s --help`", c.CommandPath(), given[0], meant, c.CommandPath())}
+	}
+	return c
+}
+
+// args is one of cobra's checks of arguments, with our exit code.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, given []string) error {
 		if err := check(c, given); err != nil {

@@ -12,10 +12,10 @@ import (
 )
 
 func (a *app) components() *cobra.Command {
-	c := &cobra.Command{
+	c := group(&cobra.Command{
 		Use:   "components",
 		Short: "Build or list what a cluster installs from",
-	}
+	})
 	c.AddCommand(a.componentsBuild(), a.componentsList())
 	return c
 }

@@ -93,10 +93,7 @@ func (a *app) shape() *cobra.Command {
 			return a.labs().Shape(c.Context(), a.lab, given[0], r)
 		},
 	}
-	c.Flags().StringVar(&rate, "rate", "", "bandwidth, as in 50mbit (kbit, gbit), or none")
-	if err := c.MarkFlagRequired("rate"); err != nil {
-		panic(err) // the flag is defined one line above
-	}
+	c.Flags().StringVar(&rate, "rate", "", "bandwidth, as in 50mbit (kbit, gbit), or none (required)")
 	return c
 }
 
