@@ -102,7 +102,7 @@ func (l Labs) Power(ctx context.Context, name string, verb Power, machines []str
 		case PowerKill:
 			return p.Cut(ctx)
 		case PowerOn:
-			if err := p.Start(); err != nil {
+			if err := p.Start(ctx); err != nil {
 				return err
 			}
 			return p.AwaitReady(ctx)

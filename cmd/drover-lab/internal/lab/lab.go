@@ -39,6 +39,9 @@ func (l Labs) Find(name string) (string, error) {
 		return name, nil
 	}
 	names, err := l.Root.Labs()
+	if err == nil && len(names) == 0 {
+		names, err = l.Root.Begun()
+	}
 	if err != nil {
 		return "", err
 	}

@@ -90,14 +90,17 @@ func (l Labs) startMirror(ctx context.Context, h handle, m made) error {
 		return fmt.Errorf("mirror: %w", err)
 	}
 	have, err := os.ReadFile(offerFile(h.dir))
-	if err == nil && string(have) == string(content) && mirrorAnswers(ctx, h.lab) == nil {
+	same := err == nil && string(have) == string(content)
+	if same && mirrorAnswers(ctx, h.lab) == nil {
 		return nil
 	}
-	if err := os.MkdirAll(h.dir.Path("mirror"), 0o755); err != nil {
-		return fmt.Errorf("mirror: %w", err)
-	}
-	if err := renameio.WriteFile(offerFile(h.dir), content, 0o644); err != nil {
-		return fmt.Errorf("mirror: %w", err)
+	if !same {
+		if err := os.MkdirAll(h.dir.Path("mirror"), 0o755); err != nil {
+			return fmt.Errorf("mirror: %w", err)
+		}
+		if err := renameio.WriteFile(offerFile(h.dir), content, 0o644); err != nil {
+			return fmt.Errorf("mirror: %w", err)
+		}
 	}
 	group := machine.Group(h.lab.Name, topology.Mirror)
 	if err := h.tree.Kill(ctx, group); err != nil {

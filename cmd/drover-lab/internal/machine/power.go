@@ -35,10 +35,20 @@ type Power struct {
 func (p Power) On() (bool, error) { return p.Tree.Running(Group(p.Lab.Name, p.Machine.Name)) }
 
 // Start switches the machine on unless it is; it does not wait for it to boot.
-func (p Power) Start() error {
+// One that runs with its cables gone is started anew: it gets them at its start.
+func (p Power) Start(ctx context.Context) error {
 	on, err := p.On()
-	if err != nil || on {
+	if err != nil {
 		return err
+	}
+	if on {
+		wired, err := network.Attached(ctx, p.Lab, p.Machine)
+		if err != nil || wired {
+			return err
+		}
+		if err := p.Cut(ctx); err != nil {
+			return err
+		}
 	}
 	err = Spawn(p.Tree, keeperGroup(p.Lab.Name, p.Machine.Name), p.Dir.Machine(p.Machine.Name, "console.log"),
 		"internal", "keep", "--state-dir", string(p.Dir.Root), "--lab", p.Lab.Name, p.Machine.Name)

@@ -46,10 +46,14 @@ func Ensure(ctx context.Context, lab topology.Lab) error {
 		return fmt.Errorf("this machine's link to the fabric: %w", err)
 	}
 	mirror := mirrorParty(lab)
-	if wired, err := attached(ctx, lab, mirror); err != nil || wired {
+	wired, err := Attached(ctx, lab, mirror)
+	if err != nil {
 		return err
 	}
-	return Attach(ctx, lab, mirror)
+	if !wired {
+		return Attach(ctx, lab, mirror)
+	}
+	return configure(ctx, lab, mirror) // a killed command may have stopped short of it
 }
 
 // mirrorParty is the mirror as a machine: it is wired like one.
@@ -97,20 +101,30 @@ func ensureFabric(ctx context.Context, lab topology.Lab) error {
 
 func ensureAdmin(ctx context.Context, lab topology.Lab) error {
 	link, port := topology.AdminLink(lab.Name), lab.Port(topology.Admin, 0)
-	have, err := links(ctx, "")
-	if err != nil || have[link] {
+	here, err := links(ctx, "")
+	if err != nil {
 		return err
 	}
-	if err := ip(ctx, fabricNS(lab.Name),
-		fmt.Sprintf("link add %s type veth peer name %s address %s", port, link, lab.MAC(topology.Admin, 0)),
-		fmt.Sprintf("link set %s alias %s", port, topology.Admin),
-		fmt.Sprintf("link set %s master %s up", port, lab.Fabric().Bridge),
-		// This process stands for the namespace it is in.
-		fmt.Sprintf("link set %s netns %d", link, os.Getpid())); err != nil {
-		return err
+	if !here[link] {
+		there, err := links(ctx, fabricNS(lab.Name))
+		if err != nil {
+			return err
+		}
+		var lines []string
+		if there[port] { // a killed command got only half-way
+			lines = append(lines, "link del "+port)
+		}
+		if err := ip(ctx, fabricNS(lab.Name), append(lines,
+			fmt.Sprintf("link add %s type veth peer name %s address %s", port, link, lab.MAC(topology.Admin, 0)),
+			fmt.Sprintf("link set %s alias %s", port, topology.Admin),
+			fmt.Sprintf("link set %s master %s up", port, lab.Fabric().Bridge),
+			// This process stands for the namespace it is in.
+			fmt.Sprintf("link set %s netns %d", link, os.Getpid()))...); err != nil {
+			return err
+		}
 	}
 	return ip(ctx, "",
-		fmt.Sprintf("link set %s alias drover-lab:%s", link, lab.Name),
+		fmt.Sprintf("link set %s alias %s%s", link, topology.AliasPrefix, lab.Name),
 		fmt.Sprintf("addr replace %s dev %s", onFabric(lab, lab.Admin), link),
 		fmt.Sprintf("link set %s up", link))
 }
@@ -126,7 +140,6 @@ func Attach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
 		return fmt.Errorf("%s: %w", m.Name, err)
 	}
 	var outer []string
-	inner := []string{"link set lo up"}
 	for n, i := range m.Interfaces {
 		seg, ok := lab.Segment(i.Segment)
 		if !ok {
@@ -137,17 +150,25 @@ func Attach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
 			fmt.Sprintf("link add %s type veth peer name %s address %s netns %s", port, i.Name, lab.MAC(m.Name, n), ns),
 			fmt.Sprintf("link set %s alias %s", port, m.Name),
 			fmt.Sprintf("link set %s master %s up", port, seg.Bridge))
-		inner = append(inner,
-			fmt.Sprintf("addr add %s dev %s", i.Address, i.Name),
-			fmt.Sprintf("link set %s up", i.Name))
-	}
-	for _, r := range m.Routes {
-		inner = append(inner, fmt.Sprintf("route add %s via %s", r.Dest, r.Via))
 	}
 	if err := ip(ctx, fabricNS(lab.Name), outer...); err != nil {
 		return fmt.Errorf("%s: %w", m.Name, err)
 	}
-	if err := ip(ctx, ns, inner...); err != nil {
+	return configure(ctx, lab, m)
+}
+
+// configure gives a wired machine its addresses and routes.
+func configure(ctx context.Context, lab topology.Lab, m topology.Machine) error {
+	lines := []string{"link set lo up"}
+	for _, i := range m.Interfaces {
+		lines = append(lines,
+			fmt.Sprintf("addr replace %s dev %s", i.Address, i.Name),
+			fmt.Sprintf("link set %s up", i.Name))
+	}
+	for _, r := range m.Routes {
+		lines = append(lines, fmt.Sprintf("route replace %s via %s", r.Dest, r.Via))
+	}
+	if err := ip(ctx, Namespace(lab.Name, m.Name), lines...); err != nil {
 		return fmt.Errorf("%s: %w", m.Name, err)
 	}
 	return nil
@@ -177,8 +198,8 @@ func Detach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
 	return nil
 }
 
-// attached reports whether a machine has its namespace and all its ports.
-func attached(ctx context.Context, lab topology.Lab, m topology.Machine) (bool, error) {
+// Attached reports whether a machine has its namespace and all its ports.
+func Attached(ctx context.Context, lab topology.Lab, m topology.Machine) (bool, error) {
 	if !exists(Namespace(lab.Name, m.Name)) {
 		return false, nil
 	}

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -116,19 +117,25 @@ func kernel(ctx context.Context, stateDir string) []Obstacle {
 // overlay tries a mount where machines' disks will be: not every file system
 // can carry one.
 func overlay(ctx context.Context, stateDir string) []Obstacle {
-	dir, err := os.MkdirTemp(existing(stateDir), ".drover-lab-probe-")
-	if err != nil {
-		return []Obstacle{{"cannot write below " + stateDir + ": " + err.Error(), "choose another directory with --state-dir"}}
+	// The script cleans up, not this process: it may be killed meanwhile.
+	const script = `
+		dir=$(mktemp -d -p "$1" .drover-lab-probe-XXXXXX) || exit 3
+		trap 'cd / && umount "$dir/root"; rm -rf "$dir"' EXIT
+		cd "$dir" && mkdir lower upper work root &&
+			mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root && : > root/file`
+	out, err := exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c", script, "sh", existing(stateDir)).CombinedOutput()
+	said := strings.TrimSpace(string(out))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit) && exit.ExitCode() == 3:
+		return []Obstacle{{"cannot write below " + stateDir + ": " + said, "choose another directory with --state-dir"}}
 	}
-	defer os.RemoveAll(dir)
-	script := `cd "$1" && mkdir lower upper work root && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root && : > root/file`
-	if out, err := exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c", script, "sh", dir).CombinedOutput(); err != nil {
-		return []Obstacle{{
-			fmt.Sprintf("no overlay can be mounted in %s: %v: %s", stateDir, err, strings.TrimSpace(string(out))),
-			"use a kernel with CONFIG_OVERLAY_FS, and a --state-dir on ext4 or xfs",
-		}}
-	}
-	return nil
+	return []Obstacle{{
+		fmt.Sprintf("no overlay can be mounted in %s: %v: %s", stateDir, err, said),
+		"use a kernel with CONFIG_OVERLAY_FS, and a --state-dir on ext4 or xfs",
+	}}
 }
 
 // room compares what the lab needs on disk and in memory with what is free.
@@ -170,17 +177,31 @@ func addresses(ctx context.Context, lab topology.Lab) []Obstacle {
 	if err != nil {
 		return []Obstacle{{"cannot read this machine's routes: " + err.Error(), "make `ip route show table all` work"}}
 	}
+	return overlaps(string(out), lab, func(dev string) string {
+		alias, _ := os.ReadFile(filepath.Join("/sys/class/net", dev, "ifalias")) // none: nobody's
+		owner, _ := strings.CutPrefix(strings.TrimSpace(string(alias)), topology.AliasPrefix)
+		return owner
+	})
+}
+
+// overlaps finds the interfaces with routes into the lab's network; ownerOf is
+// the lab an interface belongs to, or "".
+func overlaps(routes string, lab topology.Lab, ownerOf func(dev string) string) []Obstacle {
 	var found []Obstacle
 	seen := map[string]bool{}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(routes) {
 		prefix, dev, ok := parseRoute(line)
 		if !ok || dev == topology.AdminLink(lab.Name) || !prefix.Overlaps(lab.Fabric().Prefix) || seen[dev] {
 			continue
 		}
 		seen[dev] = true
+		by, fix := "", "give the inventory other addresses"
+		if owner := ownerOf(dev); owner != "" {
+			by = fmt.Sprintf(" by lab %q", owner)
+			fix = fmt.Sprintf("take that lab down (drover-lab --lab %s down), or %s", owner, fix)
+		}
 		found = append(found, Obstacle{
-			fmt.Sprintf("network %s is in use on this machine: interface %s has a route to %s", lab.Fabric().Prefix, dev, prefix),
-			"take down the lab that uses it (drover-lab status --all), or give the inventory other addresses",
+			fmt.Sprintf("network %s is in use on this machine%s: interface %s has a route to %s", lab.Fabric().Prefix, by, dev, prefix), fix,
 		})
 	}
 	return found

@@ -1,12 +1,14 @@
 package state
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -30,6 +32,21 @@ func (r Root) Lab(name string) Dir { return Dir{Root: r, Lab: name} }
 
 // Labs are the names of the labs that have left anything on disk.
 func (r Root) Labs() ([]string, error) {
+	return r.names(func(e fs.DirEntry) (string, bool) {
+		return e.Name(), e.IsDir() && e.Name()[0] != '.'
+	})
+}
+
+// Begun are the names of labs that a command has worked on: also those whose up
+// was killed before it wrote anything but its lock.
+func (r Root) Begun() ([]string, error) {
+	return r.names(func(e fs.DirEntry) (string, bool) {
+		name, ok := strings.CutSuffix(strings.TrimPrefix(e.Name(), "."), ".lock")
+		return name, ok && e.Name()[0] == '.'
+	})
+}
+
+func (r Root) names(of func(fs.DirEntry) (string, bool)) ([]string, error) {
 	entries, err := os.ReadDir(string(r))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -39,8 +56,8 @@ func (r Root) Labs() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
+		if name, ok := of(e); ok {
+			names = append(names, name)
 		}
 	}
 	return names, nil
@@ -87,13 +104,17 @@ func (d Dir) Load() (topology.Lab, error) {
 	return lab, nil
 }
 
-// Save writes what the lab is.
+// Save writes what the lab is, unless the file says so already.
 func (d Dir) Save(lab topology.Lab) error {
 	content, err := json.MarshalIndent(lab, "", "  ")
 	if err != nil {
 		return fmt.Errorf("lab %q: %w", d.Lab, err)
 	}
-	if err := renameio.WriteFile(d.file(), append(content, '\n'), 0o644); err != nil {
+	content = append(content, '\n')
+	if have, err := os.ReadFile(d.file()); err == nil && bytes.Equal(have, content) {
+		return nil
+	}
+	if err := renameio.WriteFile(d.file(), content, 0o644); err != nil {
 		return fmt.Errorf("lab %q: %w", d.Lab, err)
 	}
 	return nil

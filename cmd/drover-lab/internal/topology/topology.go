@@ -128,6 +128,9 @@ func (l Lab) Port(party string, n int) string {
 	return "p" + digest(l.Name, party, fmt.Sprint(n))[:10]
 }
 
+// AliasPrefix and the lab's name are the alias of its AdminLink.
+const AliasPrefix = "drover-lab:"
+
 // AdminLink is the name of this machine's interface on the lab's fabric.
 func AdminLink(lab string) string { return "dl-" + digest(lab)[:10] }
 
