@@ -17,3 +17,7 @@ chroot "$root" sh -eu -c '
   apt-get download --quiet $packages
   apt-cache show --no-all-versions $packages > stanzas
 ' sh $(grep -v '^#' "$root/lab-apt.packages")
+
+# From here on packages come from the lab's own repository; elsewhere there is
+# no way to.
+rm -f "$root"/etc/apt/sources.list.d/*

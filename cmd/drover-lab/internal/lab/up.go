@@ -99,7 +99,10 @@ func (l Labs) prepareThisMachine(ctx context.Context, lab topology.Lab, o UpOpti
 	if err != nil {
 		return err
 	}
-	return preflight.Check(ctx, preflight.Wanted{Lab: lab, StateDir: string(l.Root), CacheDir: l.Cache, CacheFull: full})
+	if err := preflight.Check(ctx, preflight.Wanted{Lab: lab, StateDir: string(l.Root), CacheDir: l.Cache, CacheFull: full}); err != nil {
+		return err
+	}
+	return l.raiseLimits(inotifyFile)
 }
 
 // InstallTools installs what building components takes.
@@ -192,7 +195,7 @@ func (l Labs) build(ctx context.Context, h handle, m made) error {
 	}
 	return each(h.lab.Machines, func(mc topology.Machine) error {
 		p := h.power(mc)
-		if err := p.Start(); err != nil {
+		if err := p.Start(ctx); err != nil {
 			return err
 		}
 		return p.AwaitReady(ctx)
