@@ -40,6 +40,9 @@ func Build(name, inventory string, hosts []Host) (Lab, error) {
 	if err != nil {
 		return Lab{}, err
 	}
+	if err := checkEnds(prefix, hosts); err != nil {
+		return Lab{}, err
+	}
 	free := freeFromTop(prefix, hosts)
 	if len(free) < 3 {
 		return Lab{}, fmt.Errorf("network %s: no three addresses left for gateway, admin and mirror", prefix)
@@ -66,7 +69,7 @@ func (l *Lab) add(h Host) {
 		return
 	}
 	n := len(l.Segments) // the fabric is segment 0
-	seg := Segment{Name: h.Name + "-client", Bridge: fmt.Sprintf("client%d", n), Prefix: clientPrefix(n)}
+	seg := Segment{Name: clientOf(h.Name), Bridge: fmt.Sprintf("client%d", n), Prefix: clientPrefix(n)}
 	inside := seg.Prefix.Addr().Next()
 	m.Interfaces = append(m.Interfaces, Interface{Name: "eth1", Segment: seg.Name, Address: netip.PrefixFrom(inside, seg.Prefix.Bits())})
 	client := Machine{
@@ -101,7 +104,7 @@ func (l Lab) Extend(hosts []Host) (Lab, error) {
 		return Lab{}, err
 	}
 	l.Machines, l.Segments = slices.Clone(l.Machines), slices.Clone(l.Segments)
-	var errs []error
+	errs := []error{checkEnds(l.Fabric().Prefix, hosts)}
 	for _, h := range hosts {
 		have, ok := l.Machine(h.Name)
 		switch {
@@ -115,6 +118,9 @@ func (l Lab) Extend(hosts []Host) (Lab, error) {
 		case h.Address == l.Gateway || h.Address == l.Admin || h.Address == l.Mirror:
 			errs = append(errs, fmt.Errorf("%s: address %s is the lab's own (gateway, admin or mirror): take the lab down first",
 				h.Name, h.Address))
+		case l.ownerOf(h.Address) != "":
+			errs = append(errs, fmt.Errorf("%s: address %s is %s's, which the lab still has: take the lab down first",
+				h.Name, h.Address, l.ownerOf(h.Address)))
 		default:
 			l.add(h)
 		}
@@ -122,11 +128,30 @@ func (l Lab) Extend(hosts []Host) (Lab, error) {
 	return l, errors.Join(errs...)
 }
 
+// ownerOf is the machine that has the address, or "".
+func (l Lab) ownerOf(a netip.Addr) string {
+	for _, m := range l.Machines {
+		if m.Address() == a {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+// clientOf is the name of a router's client, and of the segment between them.
+func clientOf(router string) string { return router + "-client" }
+
 func checkHosts(hosts []Host) error {
+	own := []string{Admin, Mirror, Gateway, Fabric}
+	for _, h := range hosts {
+		if h.Role == Router {
+			own = append(own, clientOf(h.Name))
+		}
+	}
 	var errs []error
 	for _, h := range hosts {
 		switch {
-		case slices.Contains([]string{Admin, Mirror, Gateway, Fabric}, h.Name):
+		case slices.Contains(own, h.Name):
 			errs = append(errs, fmt.Errorf("%s: the lab uses this name itself: rename the host", h.Name))
 		case len(h.Name) > maxName:
 			errs = append(errs, fmt.Errorf("%s: a lab machine's name has at most %d characters", h.Name, maxName))
@@ -153,6 +178,17 @@ func fabricPrefix(hosts []Host) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("the machines' addresses share only their first %d bits: a lab has one network of at most a /16", common)
 	}
 	return first.Prefix(common)
+}
+
+// checkEnds refuses a network's first and last address: they are no machine's.
+func checkEnds(p netip.Prefix, hosts []Host) error {
+	var errs []error
+	for _, h := range hosts {
+		if h.Address == p.Addr() || h.Address == broadcast(p) {
+			errs = append(errs, fmt.Errorf("%s: address %s is an end of the lab's network %s: give the machine another", h.Name, h.Address, p))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func commonBits(a, b netip.Addr) int {
