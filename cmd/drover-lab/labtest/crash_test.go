@@ -1,0 +1,163 @@
+package labtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// crashing prepares a test that kills: the machine as it was before.
+func crashing(t *testing.T) (l lab, before traces) {
+	t.Helper()
+	need(t)
+	l = crashLab
+	before, err := takeTraces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.run(t, "down") }) // for when the test fails half-way
+	return l, before
+}
+
+// downToNothing takes the lab down and looks whether this machine is as before.
+func (l lab) downToNothing(t *testing.T, before traces) {
+	t.Helper()
+	l.must(t, "down")
+	if err := before.awaitSame(nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kills is how many moments a run kills at.
+func kills() int {
+	if soak() {
+		return 10
+	}
+	return 3
+}
+
+// However far an up got when it is killed, down removes all of it; and another
+// up, instead, completes it.
+func TestKilledUpIsTakenDownWhole(t *testing.T) {
+	l, before := crashing(t)
+	inventory := l.full(t)
+	whole := l.run(t, "up", inventory)
+	if whole.code != 0 {
+		t.Fatal(whole)
+	}
+	l.healthy(t)
+	l.downToNothing(t, before)
+	t.Logf("a whole up takes %s", whole.took.Round(time.Millisecond))
+	r := rand.New(rand.NewPCG(uint64(seed(t)), 5))
+	for n := range kills() {
+		// One moment in each part of the whole, so that each is met.
+		moment := time.Duration((float64(n) + r.Float64()) / float64(kills()) * float64(whole.took))
+		up := l.start(t, "up", inventory)
+		killed := up.after(moment, syscall.SIGKILL)
+		at := lastLine(up.result().stderr)
+		t.Logf("killed %v after %s (%s)", killed, moment.Round(time.Millisecond), at)
+		if soak() && n%2 == 1 || n == kills()-1 {
+			again := l.run(t, "up", inventory)
+			if again.code != 0 {
+				t.Fatalf("up after a killed one: %s", again)
+			}
+			l.healthy(t)
+		}
+		l.downToNothing(t, before)
+	}
+}
+
+// Killed while it makes an image, up leaves neither processes nor mounts; what
+// it wrote lies in the cache, and can be removed there.
+func TestKilledWhileBuildingAnImage(t *testing.T) {
+	l, before := crashing(t)
+	cache := filepath.Join(workDir(), "cache")
+	up := l.start(t, "up", "--cache-dir", cache, "--skip-components", l.inventory(t, 1, 0, 1))
+	await(t, time.Minute, "it builds both images", func() error {
+		if got := strings.Count(up.errs.String(), ": building"); got < 2 {
+			return fmt.Errorf("%d of 2; it says %s", got, up.errs.String())
+		}
+		return nil
+	})
+	delay := time.Duration(rand.New(rand.NewPCG(uint64(seed(t)), 7)).Int64N(int64(15 * time.Second)))
+	if !up.after(delay, syscall.SIGKILL) {
+		t.Fatalf("it ended by itself: %s", up.result())
+	}
+	left, err := processes(func(p process) bool { return p.mentions(cache) && p.mentions("mmdebstrap") })
+	t.Logf("killed %s into the build; %d of its processes lived on (%v)", delay.Round(time.Millisecond), len(left), err)
+	up.result()
+	l.downToNothing(t, before)
+	if err := os.RemoveAll(cache); err != nil {
+		t.Errorf("the cache cannot be removed: %v", err)
+	}
+}
+
+// Interrupted as by Ctrl-C, up says how to go on, and does.
+func TestInterruptedUpGoesOn(t *testing.T) {
+	l, before := crashing(t)
+	inventory := l.inventory(t, 1, 1, 0)
+	up := l.start(t, "up", inventory)
+	await(t, time.Minute, "it is at work", func() error { return l.holds("up") })
+	if err := up.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if r := up.result(); r.code != 130 || !strings.Contains(r.stderr, "`drover-lab up` goes on from here") {
+		t.Errorf("want exit 130 and how to go on: %s", r)
+	}
+	l.must(t, "up", inventory)
+	l.healthy(t)
+	l.downToNothing(t, before)
+}
+
+// holds fails unless a command of that name has the lab's lock.
+func (l lab) holds(what string) error {
+	holder, err := os.ReadFile(filepath.Join(stateDir, "."+l.name+".lock"))
+	if err == nil && !strings.HasPrefix(string(holder), what+", pid ") {
+		err = fmt.Errorf("the lock's holder is %q", holder)
+	}
+	return err
+}
+
+var holder = regexp.MustCompile(`another drover-lab is at work \((up|down), pid \d+\)`)
+
+// Two ups at once, and a down in between: each does its work or says who is at
+// work, and the lab is whole afterwards.
+func TestTwoAtOnce(t *testing.T) {
+	l, before := crashing(t)
+	inventory := l.full(t)
+	first := l.start(t, "up", inventory)
+	await(t, time.Minute, "the first is at work", func() error { return l.holds("up") })
+	others := map[string]*background{"up": l.start(t, "up", inventory), "down": l.start(t, "down")}
+	for verb, other := range others {
+		switch r := other.result(); {
+		case r.code == 0: // it waited for its turn
+		case r.code == 75 && holder.MatchString(r.stderr):
+		default:
+			t.Errorf("%s during an up: want it done, or exit 75 and the holder: %s", verb, r)
+		}
+		t.Logf("%s during an up: exit %d after %s", verb, other.result().code, other.result().took.Round(time.Millisecond))
+	}
+	if r := first.result(); r.code != 0 {
+		t.Errorf("the first up: %s", r)
+	}
+	l.must(t, "up", inventory) // whoever was the last
+	l.healthy(t)
+	l.downToNothing(t, before)
+}
+
+// Of a lab that is gone, or never was, nothing is left to take down.
+func TestDownOfNothing(t *testing.T) {
+	l, before := crashing(t)
+	l.downToNothing(t, before)
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
+}
