@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,15 +33,25 @@ func (c *Client) Owned(ctx context.Context, of ...schema.GroupKind) ([]Ref, erro
 		}
 		found = all
 	}
-	var out []Ref
-	since := time.Now()
-	for _, gvk := range found {
-		refs, err := c.owned(ctx, gvk, since)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, refs...)
+	var (
+		since = time.Now()
+		refs  = make([][]Ref, len(found))
+		errs  = make([]error, len(found))
+		wg    sync.WaitGroup
+		slots = make(chan struct{}, lookers)
+	)
+	for i, gvk := range found {
+		slots <- struct{}{}
+		wg.Go(func() {
+			refs[i], errs[i] = c.owned(ctx, gvk, since)
+			<-slots
+		})
 	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	out := slices.Concat(refs...)
 	slices.SortFunc(out, func(a, b Ref) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
