@@ -56,11 +56,16 @@ func (b *block) row(r row) *block {
 	one.name = b.name + "-" + r.key
 	if _, ok := b.attrs["name"]; ok {
 		label := one.where.Attrs["name"]
-		one.title = fmt.Sprintf("%s %q", b.spec.kind, b.name)
-		if !one.text("name", &one.name) {
+		delete(one.where.Attrs, "name")
+		var name string
+		switch {
+		case one.text("name", &name):
+			one.name = name
+		case one.where.Written("name"): // but wrong
 			one.name = ""
-			one.where.Attrs["name"] = label
 			b.d.incomplete = true
+		default: // null
+			one.where.Attrs["name"] = label
 		}
 	}
 	one.title = fmt.Sprintf("%s %q", b.spec.kind, one.name)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/droverctl/drover/inventory/diag"
@@ -11,6 +12,9 @@ import (
 // that holds a secret is empty: not showing it is the one way of redacting
 // that needs no parser, and so also works in a file that does not parse.
 type sources map[string][]string
+
+// secretWords are those that every match of secretName holds one of.
+var secretWords = []string{"passw", "passphrase", "secret", "token", "sensitive"}
 
 // What looks like a secret is found by its name, so that a misspelt or
 // misplaced password is hidden too; a reference to one may be shown.
@@ -28,7 +32,7 @@ func (s sources) add(f file) {
 	s[f.name] = lines
 	// A sensitive variable's default is found by the word beside it. It is hidden
 	// before anything is parsed; that others' defaults go with it does no harm.
-	if sensitiveVariable.Match(f.src) {
+	if strings.Contains(string(f.src), "sensitive") && sensitiveVariable.Match(f.src) {
 		for i, l := range lines {
 			if variableDefault.MatchString(l) {
 				lines[i] = "secret =" + l[variableDefault.FindStringIndex(l)[1]:]
@@ -48,6 +52,10 @@ func (s sources) add(f file) {
 // secretLines is how many lines from the first on a secret in it takes.
 func secretLines(lines []string) int {
 	n := 0
+	lower := strings.ToLower(lines[0])
+	if !slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(lower, w) }) {
+		return 0 // the regular expression is slow, and most lines are these
+	}
 	for _, m := range secretName.FindAllStringIndex(lines[0], -1) {
 		value := lines[0][m[1]:]
 		if reference.MatchString(value) {

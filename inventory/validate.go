@@ -53,18 +53,26 @@ func (d *decoder) checkNames(c *Cluster) {
 
 // unique reports a name that first holds already, else notes it there.
 func (d *decoder) unique(first map[string]diag.Range, kind, name string, w Where) {
+	if name == "" { // it is wrong, and was told so
+		return
+	}
 	at := w.At("name")
 	before, taken := first[name]
 	if !taken {
 		first[name] = at
 		return
 	}
-	d.report(diag.Problem{
+	p := diag.Problem{
 		Code: CodeDuplicateName, At: &at,
 		Summary: fmt.Sprintf("%s %q has a name that is taken", kind, name),
 		Detail:  fmt.Sprintf("The first one is at %s.", before),
 		Fix:     "give it a name of its own, or remove one of the two",
-	})
+	}
+	if at == before {
+		p.Detail = "Two rows of for_each have it."
+		p.Fix = `make it differ by row: name = "NAME-${each.key}"`
+	}
+	d.report(p)
 }
 
 func (d *decoder) checkAddresses(c *Cluster) {

@@ -221,6 +221,9 @@ func (d *decoder) varFile(path string, declared map[string]*variable, values map
 	src, err := readFile(path)
 	if err != nil {
 		d.unreadable(path, err)
+		last := &d.problems[len(d.problems)-1]
+		last.Summary = strings.Replace(last.Summary, "the inventory", "the variables", 1)
+		last.Fix = "name a file of NAME = VALUE lines, or a JSON object, that this user may read"
 		return
 	}
 	f := file{path, src}

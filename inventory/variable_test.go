@@ -112,6 +112,39 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// Variables, locals and rows are the same in the JSON form.
+func TestVariablesJSON(t *testing.T) {
+	const json = `{
+	  "variable": {
+	    "machines": {"description": "where the machines are", "type": "string", "default": "10.90.0.0/24"},
+	    "nodes": {"type": "list(number)", "default": [1]},
+	    "bgp_password": {"sensitive": true, "default": null},
+	    "size": {"type": "number", "default": 110}
+	  },
+	  "locals": {"name": "${local.stem}-${local.first}", "stem": "kube-master", "first": 1},
+	  "cluster": {"c": {}},
+	  "kube_master": {"m": {"for_each": {"${local.name}": "10.90.0.11"}, "name": "${each.key}", "address": "${each.value}"}},
+	  "kube_node": {"kube-node": {
+	    "for_each": "${var.nodes}",
+	    "address": "${cidrhost(var.machines, 20 + each.value)}",
+	    "kubelet": {"max_pods": "${var.size + each.value}"}
+	  }},
+	  "bigip": {"f5": {"peer_address": "${cidrhost(var.machines, 5)}", "password": "${var.bgp_password}"}}
+	}`
+	o := Options{Vars: []string{"nodes=[1, 2]", "bgp_password=hunter2"}}
+	want, problems := newDecoder().load(o, []file{{"i.hcl", []byte(withVariables)}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	got, problems := newDecoder().load(o, []file{{"i.hcl.json", []byte(json)}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if d := cmp.Diff(want, got, same); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 // The rows of a map come by key, those of a list in its order, whatever their number.
 func TestRows(t *testing.T) {
 	for forEach, want := range map[string]string{
@@ -171,8 +204,8 @@ func TestWrongOptions(t *testing.T) {
 		{"wrong element", Options{Vars: []string{`nodes=["a"]`}}, `--var nodes: error: variable "nodes" must be list(number)
   fix: give it a value of the type at DIR/i.hcl:9:13
 `},
-		{"no file", Options{VarFiles: []string{"DIR/none.vars"}}, `DIR/none.vars: error: cannot read the inventory: no such file or directory
-  fix: name an inventory file, or a directory of *.hcl and *.hcl.json files, that this user may read
+		{"no file", Options{VarFiles: []string{"DIR/none.vars"}}, `DIR/none.vars: error: cannot read the variables: no such file or directory
+  fix: name a file of NAME = VALUE lines, or a JSON object, that this user may read
 `},
 		{"file", Options{VarFiles: []string{"DIR/unknown.vars"}}, `DIR/unknown.vars:1:8: error: size is not a value
   1 | size = var.x

@@ -1,0 +1,11 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+kube_node "n" {
+  for_each = range(1, 9)
+  name     = each.value
+  address  = "10.90.0.2${each.key}"
+}
