@@ -19,12 +19,16 @@ func (c *Cluster) ReadyToProvision() diag.Problems {
 	for i, h := range c.KubeMasters {
 		names[i] = fmt.Sprintf("%q", h.Name)
 	}
+	line := fmt.Sprintf("masters = [%s]", strings.Join(names, ", "))
+	if strings.HasSuffix(c.Where.Block.File, ".json") {
+		line = fmt.Sprintf(`"masters": [%s],`, strings.Join(names, ", "))
+	}
 	ps := diag.Problems{{
 		Code: CodeNotPinned, At: c.Where.Block.Ptr(),
 		Summary: fmt.Sprintf("cluster %q does not say which masters are all of its masters", c.Name),
 		Detail: "A file of the inventory that is missing must not make a smaller, second cluster: the complete list\n" +
 			"of names stands in one place, and is compared with the kube_master blocks.",
-		Fix: fmt.Sprintf("add this line to the block: masters = [%s]", strings.Join(names, ", ")),
+		Fix: "add this line to the block: " + line,
 	}}
 	c.Quote(ps)
 	return ps

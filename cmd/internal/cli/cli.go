@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -43,10 +45,11 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	return exitCode(ctx, err)
 }
 
-// quiet says whether an error is an exit code and no more.
+// quiet says whether an error is an exit code and no more. Whoever closed our
+// output, as head does, does not want to hear that it is closed.
 func quiet(err error) bool {
 	own, ok := err.(codeError)
-	return ok && own.err == nil
+	return ok && own.err == nil || errors.Is(err, syscall.EPIPE)
 }
 
 func (a *app) root() *cobra.Command {
