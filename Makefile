@@ -21,7 +21,7 @@ tools: # what the tests need of this machine, where it can be installed
 	fi
 
 lint: ## gofmt, go vet, staticcheck
-	@unformatted=$$(gofmt -l cmd examples inventory); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l cmd examples inventory manifests provision); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
@@ -52,14 +52,18 @@ lab: build ## bring up the example lab
 
 demo: build ## see the main job: sets up all it needs and shows the result
 	$(LAB) up examples/lab
-	$(LAB) status
-	@echo; echo "Take the demo down with: make demo-down"
+	bin/drover -i examples/lab artifacts lock
+	bin/drover -i examples/lab apply --auto-approve
+	bin/drover -i examples/lab plan
+	$(LAB) --lab lab router f5-a show ip route bgp
+	@echo; echo "Look around:   bin/drover-lab status; bin/drover -i examples/lab kubeconfig"
+	@echo "Take it down:  make demo-down"
 
 demo-down: ## take the demo down
 	$(LAB) --lab lab down
 
 golden: ## rewrite golden files from what is rendered now
-	$(GO) test ./inventory/... ./cmd/... -update
+	for p in $$(grep -rl --include=*_test.go "\"update\"" inventory manifests provision cmd | xargs -n1 dirname | sort -u); do $(GO) test ./$$p -update || exit 1; done
 
 fuzz: ## fuzz the parsers, 30 s each
 	$(GO) test ./inventory -run '^$$' -fuzz FuzzLoad -fuzztime 30s

@@ -1,12 +1,14 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -28,27 +30,40 @@ import (
 func (s *Session) connect(ctx context.Context) {
 	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
 	var mu sync.Mutex
-	s.each(s.Cluster.Hosts(), func(h inventory.Host) {
-		conn, err := ssh.Dial(ctx, target(h), s.options.SSH)
+	s.each(s.targets(), func(t ssh.Target) {
+		conn, err := ssh.Dial(ctx, t, s.options.SSH)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			s.Away[h.Name] = err
+			s.Away[t.Name] = err
 			return
 		}
-		s.conns[h.Name] = conn
+		s.conns[t.Name] = conn
 	})
 }
 
-// target is how a host is reached.
-func target(h inventory.Host) ssh.Target {
-	t := ssh.Target{
-		Name: h.Name, Address: h.Address.String(),
-		User: h.SSH.User, Port: h.SSH.Port, Become: ssh.Become(h.SSH.Become), Jump: h.SSH.Jump,
-		IdentityFile: h.SSH.IdentityFile, KnownHosts: h.SSH.KnownHosts, HostKey: h.SSH.HostKey,
+// targets are how the hosts are reached, and the BIG-IPs that drover configures.
+func (s *Session) targets() []ssh.Target {
+	var targets []ssh.Target
+	for _, h := range s.Cluster.Hosts() {
+		targets = append(targets, target(h.Name, h.Address, h.SSH))
 	}
-	if h.SSH.BecomePassword.IsSet() {
-		t.SudoPassword = func(context.Context) (string, error) { return h.SSH.BecomePassword.Reveal(), nil }
+	for _, b := range s.Cluster.BigIPs {
+		if b.Manage == inventory.ManageSSH {
+			targets = append(targets, target(b.Name, b.PeerAddress, b.SSH))
+		}
+	}
+	return targets
+}
+
+func target(name string, address netip.Addr, how inventory.SSH) ssh.Target {
+	t := ssh.Target{
+		Name: name, Address: cmp.Or(how.Address, address.String()),
+		User: how.User, Port: how.Port, Become: ssh.Become(how.Become), Jump: how.Jump,
+		IdentityFile: how.IdentityFile, KnownHosts: how.KnownHosts, HostKey: how.HostKey,
+	}
+	if how.BecomePassword.IsSet() {
+		t.SudoPassword = func(context.Context) (string, error) { return how.BecomePassword.Reveal(), nil }
 	}
 	return t
 }
@@ -61,32 +76,45 @@ func (s *Session) look(ctx context.Context) {
 		scopes[name] = scopes[name].And(r.Scope())
 	}
 	s.seen = map[string]facts.Snapshot{}
+	away := map[string]error{}
 	var mu sync.Mutex
-	s.each(s.Cluster.Hosts(), func(h inventory.Host) {
-		mu.Lock()
-		conn := s.conns[h.Name]
-		mu.Unlock()
-		if conn == nil {
+	s.each(s.targets(), func(t ssh.Target) {
+		if s.Away[t.Name] != nil {
 			return
 		}
-		snap, err := facts.Probe(ctx, conn, scopes[h.Name].And(identity.Scope()))
+		snap, err := s.lookAt(ctx, t.Name, scopes[t.Name].And(identity.Scope()))
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			s.Away[h.Name] = err
+			away[t.Name] = err
 			return
 		}
-		s.seen[h.Name] = snap
+		s.seen[t.Name] = snap
 	})
+	maps.Copy(s.Away, away)
+}
+
+// lookAt is one look at a host, or at what a BIG-IP's routing shell shows.
+func (s *Session) lookAt(ctx context.Context, name string, scope facts.Scope) (facts.Snapshot, error) {
+	conn := s.conns[name]
+	if conn == nil {
+		return facts.Snapshot{}, fmt.Errorf("%s: no connection to it", name)
+	}
+	for _, b := range s.Cluster.BigIPs {
+		if b.Name == name {
+			return facts.RoutingShell(ctx, conn)
+		}
+	}
+	return facts.Probe(ctx, conn, scope)
 }
 
 // each does the same for all hosts at once, within the limit.
-func (s *Session) each(hosts []inventory.Host, do func(inventory.Host)) {
+func (s *Session) each(targets []ssh.Target, do func(ssh.Target)) {
 	var g errgroup.Group
 	g.SetLimit(s.options.Parallel)
-	for _, h := range hosts {
+	for _, t := range targets {
 		g.Go(func() error {
-			do(h)
+			do(t)
 			return nil
 		})
 	}
@@ -208,3 +236,7 @@ func LockArtifacts(ctx context.Context, c *inventory.Cluster, told func(componen
 	}
 	return lock.Write(c.Artifacts.Lock)
 }
+
+// UnreachedMastersError says that a cluster cannot be begun while masters cannot
+// be asked whether they already are one.
+type UnreachedMastersError = identity.UnreachedMastersError

@@ -105,7 +105,7 @@ func (s *Session) Apply(ctx context.Context, p plan.Plan, sink report.Sink) repo
 	}
 	e := engine.Engine{
 		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access},
-		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost,
+		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Look: s.lookAt,
 	}
 	return e.Run(ctx, p)
 }

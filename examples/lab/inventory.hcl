@@ -54,12 +54,22 @@ bigip "f5-a" {
   peer_address = "10.90.0.5"
   as_number    = 64512
   manage       = "ssh"
+
+  ssh { # a BIG-IP's routing shell is root's
+    user   = "root"
+    become = "none"
+  }
 }
 
 bigip "f5-b" {
   peer_address = "10.90.0.6"
   as_number    = 64513
   manage       = "ssh"
+
+  ssh { # a BIG-IP's routing shell is root's
+    user   = "root"
+    become = "none"
+  }
 }
 
 kube_master "kube-master-1" {

@@ -77,6 +77,11 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 	flags.StringArrayVar(&a.options.VarFiles, "var-file", nil, "file of variables: NAME = VALUE lines, or a JSON object (repeatable)")
 	root.AddCommand(
 		a.validate(),
+		a.plan(),
+		a.apply(),
+		a.kubeconfig(),
+		group("artifacts", "Pin what hosts install", a.artifactsLock()),
+		group("bgp", "The BIG-IPs' side of the peering", a.bgpRender()),
 		group("inventory", "Show an inventory as drover understands it, or format it", a.inventoryShow(), a.inventoryFmt()),
 		a.version(),
 		helpExitCodes(),

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/droverctl/drover/inventory/diag"
+	"github.com/droverctl/drover/provision"
 	"github.com/droverctl/drover/provision/host"
 )
 
@@ -77,6 +78,7 @@ func exitCode(ctx context.Context, err error) int {
 	var problems diag.Problems
 	var unreachable *host.UnreachableError
 	var auth *host.AuthError
+	var unasked *provision.UnreachedMastersError
 	var signal Signal
 	switch {
 	case err == nil:
@@ -89,7 +91,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInventory
 	case errors.As(err, &auth):
 		return exitAuth
-	case errors.As(err, &unreachable):
+	case errors.As(err, &unreachable), errors.As(err, &unasked):
 		return exitUnreachable
 	}
 	return exitError

@@ -51,6 +51,11 @@ func (v View) Problems(ps diag.Problems) {
 	_ = ps.Render(v.Err)
 }
 
+// Warn tells what an operator should know, though nothing stopped because of it.
+func (v View) Warn(format string, args ...any) {
+	fmt.Fprintf(v.Err, "warning: "+format+"\n", args...)
+}
+
 // Error tells why a command failed. A quiet error was shown already.
 func (v View) Error(err error, quiet bool) {
 	var problems diag.Problems

@@ -52,6 +52,7 @@ func Build(in Inputs) ([]resource.Resource, error) {
 	if err := b.objects(); err != nil {
 		return nil, err
 	}
+	b.bigIPs()
 	return b.out, nil
 }
 

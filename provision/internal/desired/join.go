@@ -20,8 +20,9 @@ import (
 	"github.com/droverctl/drover/provision/plan"
 )
 
-// etcdMemberDir exists once a member has been made.
-const etcdMemberDir = manifests.EtcdDataDir + "/member"
+// etcdMemberDir exists once a member has been made; a start that was refused
+// leaves other things behind, but not this.
+const etcdMemberDir = manifests.EtcdDataDir + "/member/wal"
 
 // etcdJoin tells a member that has no data yet how to begin: the one time that
 // etcd is told to begin anything. A member that lost its data is never told.

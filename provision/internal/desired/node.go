@@ -125,7 +125,7 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 	if h.Role == inventory.RoleMaster {
 		want.Labels["node-role.kubernetes.io/control-plane"] = ""
 		// Masters announce no service addresses.
-		want.Labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
+		want.Labels["node.kubernetes.io/exclude-from-external-load-balancers"] = "true"
 	}
 	for _, t := range h.Taints {
 		want.Taints = append(want.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})

@@ -19,6 +19,8 @@ type Engine struct {
 	World     resource.World
 	Sink      report.Sink
 	Now       func() time.Time
+	// Look looks at a host anew, as far as the scope says.
+	Look func(ctx context.Context, name string, scope facts.Scope) (facts.Snapshot, error)
 	// PerHost is how many changes may run on one host at once.
 	PerHost int
 }
@@ -164,7 +166,7 @@ func (r *run) make(c plan.Change) error {
 	if err := res.Apply(r.ctx, world, c); err != nil {
 		return err
 	}
-	have, err := r.look(res, c.ID)
+	have, err := r.observe(res, c.ID)
 	if err != nil {
 		return fmt.Errorf("it was changed, but looking again failed: %w", err)
 	}
@@ -178,15 +180,11 @@ func (r *run) make(c plan.Change) error {
 	return nil
 }
 
-// look observes one thing anew.
-func (r *run) look(res resource.Resource, id plan.ID) (plan.State, error) {
+// observe looks at one thing anew.
+func (r *run) observe(res resource.Resource, id plan.ID) (plan.State, error) {
 	seen := resource.Seen{Cluster: r.World.Cluster}
 	if name := id.Host(); name != plan.ClusterHost {
-		h, err := r.World.Host(name)
-		if err != nil {
-			return nil, err
-		}
-		snap, err := facts.Probe(r.ctx, h, res.Scope())
+		snap, err := r.Look(r.ctx, name, res.Scope())
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/plan"
@@ -81,14 +80,6 @@ func (t thing) Apply(_ context.Context, _ resource.World, c plan.Change) error {
 	return t.err
 }
 
-// reader is a host that answers every probe with nothing on it.
-type reader struct{ host.Writer }
-
-func (reader) Name() string { return "h" }
-func (reader) Probe(context.Context, host.Cmd) (host.Result, error) {
-	return host.Result{Stdout: []byte("@@drover@@ end\n")}, nil
-}
-
 type sink struct {
 	mu     sync.Mutex
 	events []report.Event
@@ -104,18 +95,17 @@ func (s *sink) Event(e report.Event) {
 func execute(t interface{ Fatal(...any) }, ctx context.Context, w *world, perHost int, before plan.State, things ...thing) (report.Report, *sink) {
 	rs, have := map[plan.ID]resource.Resource{}, map[plan.ID]plan.State{}
 	var items []plan.Item
-	hosts := map[string]host.Writer{}
 	for _, x := range things {
 		rs[x.item.ID], have[x.item.ID] = x, before
 		items = append(items, x.item)
-		hosts[x.item.ID.Host()] = reader{}
 	}
 	p, err := plan.Diff("c", items, have)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &sink{}
-	e := Engine{Resources: rs, World: resource.World{Hosts: hosts}, Sink: s, Now: time.Now, PerHost: perHost}
+	e := Engine{Resources: rs, Sink: s, Now: time.Now, PerHost: perHost,
+		Look: func(context.Context, string, facts.Scope) (facts.Snapshot, error) { return facts.Snapshot{}, nil }}
 	return e.Run(ctx, p), s
 }
 

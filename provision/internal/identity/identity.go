@@ -33,7 +33,7 @@ type Verdict struct {
 
 // Scope is what has to be looked at on every host.
 func Scope() facts.Scope {
-	s := facts.Scope{Paths: []string{desired.MemberNote, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member"}}
+	s := facts.Scope{Paths: []string{desired.MemberNote, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
 	for _, f := range trust.Files() {
 		s.Paths = append(s.Paths, f.Path)
 	}
@@ -71,7 +71,7 @@ func Of(c *inventory.Cluster, seen map[string]facts.Snapshot) (Verdict, error) {
 		if keeper == "" && holdsBundle(snap) {
 			keeper = m.Name
 		}
-		_, data := snap.Dirs[manifests.EtcdDataDir+"/member"]
+		_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
 		_, joining := snap.Files[manifests.EtcdJoinPath]
 		if joining {
 			begun = append(begun, m.Name)

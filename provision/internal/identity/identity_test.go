@@ -26,7 +26,7 @@ func (h host) snapshot() facts.Snapshot {
 		}
 	}
 	if h.data {
-		s.Dirs[manifests.EtcdDataDir+"/member"] = facts.File{}
+		s.Dirs[manifests.EtcdDataDir+"/member/wal"] = facts.File{}
 	}
 	if h.joining {
 		s.Files[manifests.EtcdJoinPath] = facts.File{Size: 10}

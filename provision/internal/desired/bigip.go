@@ -1,0 +1,145 @@
+package desired
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/bgp"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// bigIPs are the BIG-IPs' own side of the peering: those that drover may
+// configure are, and what they then have is what counts. The side of one that is
+// managed by hand is the operator's, and stays unverified.
+func (b *builder) bigIPs() {
+	proven := []plan.ID{resource.GateID(gateWorkloads)}
+	for _, h := range b.hosts(b.Cluster.KubeNodes) {
+		proven = append(proven, b.add(b.block(h, []plan.ID{resource.GateID(gateNodes)})).ID)
+	}
+	for _, f5 := range b.Cluster.BigIPs {
+		if f5.Manage != inventory.ManageSSH || b.Away(f5.Name) {
+			continue
+		}
+		neighbors := b.add(b.neighbors(f5))
+		b.add(b.sessions(f5, append([]plan.ID{neighbors.ID}, proven...)))
+	}
+}
+
+// neighbors is the BIG-IP's BGP configuration.
+func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
+	peering := bgp.New(b.Cluster, f5)
+	return resource.Step{
+		ID:   plan.NewID(f5.Name, "bgp", "neighbors"),
+		Want: plan.State{"configuration": "as wanted"},
+		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
+			lines, err := bgp.Delta(seen.Hosts[f5.Name].Texts[facts.RunningConfig], peering)
+			if err != nil {
+				return nil, err
+			}
+			if len(lines) == 0 {
+				return plan.State{"configuration": "as wanted"}, nil
+			}
+			trimmed := make([]string, len(lines))
+			for i, l := range lines {
+				trimmed[i] = strings.TrimSpace(l)
+			}
+			return plan.State{"configuration": "lacking: " + strings.Join(trimmed, ", ")}, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			shell, err := w.Host(f5.Name)
+			if err != nil {
+				return err
+			}
+			now, err := facts.RoutingShell(ctx, shell)
+			if err != nil {
+				return err
+			}
+			told := peering
+			told.Reveal = true
+			lines, err := bgp.Delta(now.Texts[facts.RunningConfig], told)
+			if err != nil {
+				return err
+			}
+			// Over stdin: a line may hold the peers' password.
+			_, err = shell.Run(ctx, host.Cmd{
+				Argv: []string{"imish", "-r", "0"}, Stdin: strings.NewReader(strings.Join(bgp.Paste(lines), "\n") + "\n"),
+				Hide: []string{f5.Password.Reveal()},
+			})
+			return err
+		},
+	}
+}
+
+// sessionLimit is how long the sessions and routes may take once both sides are
+// configured: BGP retries a refused connection after up to two minutes.
+const sessionLimit = 4 * time.Minute
+
+// sessions is the proof from the far side: the BIG-IP has a session with every
+// host, and the routes it should have by the hosts it should.
+func (b *builder) sessions(f5 inventory.BigIP, needs []plan.ID) resource.Step {
+	look := func(ctx context.Context, access *cluster.Access, snap facts.Snapshot) error {
+		blocks, err := blocksOf(ctx, access)
+		if err != nil {
+			return err
+		}
+		peering := bgp.New(b.Cluster, f5)
+		for i, n := range peering.Neighbors {
+			peering.Neighbors[i].Blocks = blocks[n.Name]
+		}
+		sessions, err := bgp.ParseNeighbors(snap.Texts[facts.Neighbors])
+		if err != nil {
+			return err
+		}
+		routes, err := bgp.ParseRoutes(snap.Texts[facts.Routes])
+		if err != nil {
+			return err
+		}
+		var words []string
+		for _, f := range bgp.Verify(peering, sessions, routes) {
+			words = append(words, strings.TrimPrefix(f.Host+": "+f.Text, ": "))
+		}
+		if len(words) > 0 {
+			return errors.New(strings.Join(words, "; "))
+		}
+		return nil
+	}
+	return resource.Step{
+		ID: plan.NewID(f5.Name, "bgp", "sessions"), Needs: needs,
+		Want: plan.State{"sessions and routes": "as wanted"},
+		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			err := look(ctx, seen.Cluster, seen.Hosts[f5.Name])
+			if errors.Is(err, cluster.ErrNoCluster) {
+				return nil, err
+			}
+			if err != nil {
+				return plan.State{"sessions and routes": err.Error()}, nil //nolint:nilerr // a finding
+			}
+			return plan.State{"sessions and routes": "as wanted"}, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			shell, err := w.Host(f5.Name)
+			if err != nil {
+				return err
+			}
+			return wait.For(ctx, wait.Condition{
+				What: fmt.Sprintf("%s to have its sessions and routes", f5.Name), Limit: sessionLimit, Every: time.Second,
+				Check: func(ctx context.Context) error {
+					snap, err := facts.RoutingShell(ctx, shell)
+					if err != nil {
+						return err
+					}
+					return look(ctx, w.Cluster, snap)
+				},
+			}, w.Waiting)
+		},
+	}
+}

@@ -1,0 +1,108 @@
+package desired
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/calico"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// blocksOf are the address blocks each host has, by its name: the confirmed
+// ones, as no others are announced.
+func blocksOf(ctx context.Context, access *cluster.Access) (map[string][]netip.Prefix, error) {
+	api, err := access.API(ctx)
+	if err != nil {
+		return nil, err
+	}
+	affinities, err := api.List(ctx, schema.GroupKind{Group: calico.Group, Kind: "BlockAffinity"})
+	if err != nil {
+		return nil, err
+	}
+	blocks := map[string][]netip.Prefix{}
+	for _, a := range affinities {
+		spec := func(field string) string {
+			s, _, _ := unstructured.NestedString(a.Object, "spec", field)
+			return s
+		}
+		if spec("state") != "confirmed" {
+			continue
+		}
+		block, err := netip.ParsePrefix(spec("cidr"))
+		if err != nil {
+			return nil, fmt.Errorf("block affinity %s: %w", a.GetName(), err)
+		}
+		blocks[spec("node")] = append(blocks[spec("node")], block)
+	}
+	return blocks, nil
+}
+
+func blockID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "block", h.Name) }
+
+// block proves a kube-node before anything runs there: a pod that only pauses is
+// put on it, gets an address, and so the node its block, and goes again. Without
+// it a node that has had no pod would announce nothing that could be seen.
+func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
+	return resource.Step{
+		ID: blockID(h), Needs: needs, Want: plan.State{"block": "there"},
+		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			blocks, err := blocksOf(ctx, seen.Cluster)
+			if err != nil || len(blocks[h.Name]) == 0 {
+				return nil, err
+			}
+			return plan.State{"block": "there"}, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			pod := b.proofPod(h)
+			if err := api.Apply(ctx, pod); err != nil {
+				return err
+			}
+			err = wait.For(ctx, wait.Condition{
+				What: "a pod on " + h.Name + " to get an address", Limit: 2 * time.Minute, Every: 300 * time.Millisecond,
+				Check: func(ctx context.Context) error {
+					blocks, err := blocksOf(ctx, w.Cluster)
+					if err == nil && len(blocks[h.Name]) == 0 {
+						err = fmt.Errorf("%s has no block yet", h.Name)
+					}
+					return err
+				},
+			}, w.Waiting)
+			if derr := api.Delete(context.WithoutCancel(ctx), kube.Ref{Key: kube.KeyOf(pod), Version: "v1"}); err == nil {
+				err = derr
+			}
+			return err
+		},
+	}
+}
+
+func (b *builder) proofPod(h inventory.Host) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Pod",
+		"metadata": map[string]any{
+			"name": "drover-proof-" + h.Name, "namespace": "kube-system",
+			"labels": map[string]any{kube.ManagedByLabel: kube.ManagedBy},
+		},
+		"spec": map[string]any{
+			"nodeName": h.Name, "restartPolicy": "Never", "terminationGracePeriodSeconds": int64(0),
+			"automountServiceAccountToken": false,
+			"tolerations":                  []any{map[string]any{"operator": "Exists"}},
+			"containers": []any{map[string]any{
+				"name": "pause", "image": "registry.k8s.io/pause:" + b.Cluster.Pause.Version,
+			}},
+		},
+	}}
+}
