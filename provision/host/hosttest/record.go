@@ -29,8 +29,8 @@ type Op struct {
 	StdinSHA256 string
 	StdinSize   int
 	Exit        int
-	Ended       bool   // it has an exit code
-	Signal      string // that the client sent
+	Ended       bool // it has an exit code
+	Stopped     bool // the client gave it up and had it stopped
 }
 
 // begin notes an operation that has arrived and the fault that is due with it.
@@ -61,10 +61,10 @@ func (h *Host) finish(n int, stdin []byte, exit int) {
 	h.record(n, stdin, exit)
 }
 
-func (h *Host) signalled(n int, signal string) {
+func (h *Host) stopped(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ops[n-1].Signal = signal
+	h.ops[n-1].Stopped = true
 }
 
 // Ops are the operations so far.

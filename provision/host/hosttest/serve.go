@@ -53,12 +53,13 @@ type Server struct {
 	mu    sync.Mutex
 	conns map[*slowConn]bool
 	count int
+	begun map[string]int // marker of a command → its number
 }
 
 // Serve puts a machine behind a real SSH server until the test ends.
 func Serve(tb testing.TB, h *Host, conf Config) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, host: h, conf: conf, conns: map[*slowConn]bool{}}
+	s := &Server{tb: tb, host: h, conf: conf, conns: map[*slowConn]bool{}, begun: map[string]int{}}
 	if err := s.prepare(); err != nil {
 		tb.Fatalf("hosttest: %v", err)
 	}
@@ -145,6 +146,21 @@ func (s *Server) CutAll() { s.each((*slowConn).close) }
 
 // Freeze makes the machine silent on all connections.
 func (s *Server) Freeze() { s.each((*slowConn).freeze) }
+
+func (s *Server) began(marker string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun[marker] = n
+}
+
+// stop notes that the client ended a command it had given up.
+func (s *Server) stop(marker string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.begun[marker]; n > 0 {
+		s.host.stopped(n)
+	}
+}
 
 func (s *Server) each(f func(*slowConn)) {
 	s.mu.Lock()

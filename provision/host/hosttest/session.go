@@ -23,9 +23,6 @@ type session struct {
 	ch     ssh.Channel
 	in     *bufio.Reader
 	closed chan struct{} // by the client, or with the connection
-
-	mu sync.Mutex
-	n  int // of the operation, once there is one
 }
 
 func (s *Server) session(c *slowConn, n ssh.NewChannel) {
@@ -48,25 +45,12 @@ func (s *Server) session(c *slowConn, n ssh.NewChannel) {
 			started = true
 			r.Reply(true, nil)
 			ended.Go(func() { x.exec(p.Line) })
-		case r.Type == "signal":
-			var p struct{ Name string }
-			if ssh.Unmarshal(r.Payload, &p) == nil {
-				x.signalled(p.Name)
-			}
 		default:
 			r.Reply(false, nil)
 		}
 	}
 	close(x.closed)
 	ended.Wait()
-}
-
-func (x *session) signalled(name string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.n > 0 {
-		x.server.host.signalled(x.n, name)
-	}
 }
 
 // exec plays the login shell, sudo and the wrapper around the command.
@@ -122,20 +106,26 @@ func (x *session) shell(line string) (host.Result, error) {
 		tb.Errorf("hosttest: unknown wrapper %q", label)
 		return fail(127, "hosttest: unknown wrapper"), nil
 	}
-	return x.command(line, argv[4:])
+	return x.command(line, marker, argv[4:])
 }
 
 // command plays the command itself, and what goes wrong with it.
-func (x *session) command(line string, argv []string) (host.Result, error) {
+func (x *session) command(line, marker string, argv []string) (host.Result, error) {
 	h := x.server.host
 	op := Op{Kind: OpExec, Line: line, Argv: argv}
-	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" && strings.HasPrefix(argv[2], ": drover-write;") {
-		op.Argv, op.Path = argv[3:], argv[4]
+	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" && strings.HasPrefix(argv[2], ": drover-") {
+		op.Argv = argv[3:] // the transport's own scripts are played by name
+	}
+	if op.Argv[0] == "drover-write" {
+		op.Path = op.Argv[1]
 	}
 	fault, n := h.begin(op)
-	x.mu.Lock()
-	x.n = n
-	x.mu.Unlock()
+	if op.Argv[0] == "drover-stop" && !fault.strikes(Before) {
+		x.server.stop(op.Argv[1])
+		h.finish(n, nil, 0)
+		return host.Result{}, nil
+	}
+	x.server.began(marker, n)
 	if fault.strikes(Before) && fault.Do != Fail {
 		return host.Result{}, x.stop(fault.Do)
 	}

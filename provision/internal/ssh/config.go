@@ -128,11 +128,11 @@ func (r *configReader) include(args []string) error {
 }
 
 func (r *configReader) host(patterns []string) bool {
-	ok := matchList(patterns, r.alias)
-	if ok && slices.ContainsFunc(patterns, func(p string) bool { return p != "*" && p[0] != '!' && matchOne(p, r.alias) }) {
-		r.named = true
+	for _, p := range patterns { // a block that excludes the alias is meant for it too
+		p = strings.TrimPrefix(p, "!")
+		r.named = r.named || p != "*" && matchOne(p, r.alias)
 	}
-	return ok
+	return matchList(patterns, r.alias)
 }
 
 func (r *configReader) match(criteria []string) scope {

@@ -8,8 +8,11 @@
 // setting that turns this off.
 //
 // A command is given up when its context ends, its limit passes or its
-// connection dies. Its session is then closed: the remote process is signalled,
-// and where the user may not signal it (sudo) it loses its stdin and stdout and
-// ends at its next read or write. Whether it took effect is not known, so such
-// an end is a *host.UnreachableError that wraps the cause.
+// connection dies. The first two stop it on the host: its session is closed, and
+// everything it has started gets a TERM and after a second a KILL, found by a
+// marker in its environment, for which the caller waits at most five seconds.
+// (Services that it asked systemd to start are not among them.) When the
+// connection died, the command has lost its stdin and stdout and ends when it
+// next uses them. What took effect is not known either way: such an end is a
+// *host.UnreachableError that wraps the cause.
 package ssh

@@ -17,10 +17,11 @@ const defaultLimit = time.Minute
 // task is a command and what people are shown of it.
 type task struct {
 	host.Cmd
-	text string
+	text  string
+	final bool // it is not stopped by another one when it is given up
 }
 
-func (c *Conn) task(cmd host.Cmd) task { return task{cmd, c.redact(cmd, cmd.String())} }
+func (c *Conn) task(cmd host.Cmd) task { return task{Cmd: cmd, text: c.redact(cmd, cmd.String())} }
 
 func (c *Conn) redact(cmd host.Cmd, s string) string {
 	if c.password != "" {
@@ -83,9 +84,27 @@ func (c *Conn) bounded(ctx context.Context, t task) (host.Result, error) {
 	case err = <-done:
 	case <-ctx.Done():
 		p.abort()
-		return host.Result{}, c.unreachable(op, context.Cause(ctx))
+		return host.Result{}, c.unreachable(op, c.stopped(ctx, p, t))
 	}
 	return c.outcome(p, t, op, err)
+}
+
+// stopLimit is how long a caller that gave up waits for the remote end to be
+// stopped.
+const stopLimit = 5 * time.Second
+
+// stopped ends what is left of a command that was given up, and says whether
+// that went well.
+func (c *Conn) stopped(ctx context.Context, p *process, t task) error {
+	cause := context.Cause(ctx)
+	if t.final || c.link.why() != nil {
+		return cause
+	}
+	last := task{Cmd: host.Cmd{Argv: []string{"sh", "-c", stop, "drover-stop", p.marker}, Limit: stopLimit}, text: "stop " + t.text, final: true}
+	if _, err := c.run(context.WithoutCancel(ctx), last); err != nil {
+		return fmt.Errorf("%w; it may still run there: %v", cause, err)
+	}
+	return fmt.Errorf("%w; it was stopped", cause)
 }
 
 // outcome tells a command that failed from one that never began and from a

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -103,20 +104,37 @@ func (k key) line() string {
 	return strings.TrimSpace(string(xssh.MarshalAuthorizedKey(k.public())))
 }
 
-// file writes the private key, encrypted when there is a passphrase.
-func (k key) file(t *testing.T, passphrase string) string {
+// file writes the private key.
+func (k key) file(t *testing.T) string {
 	t.Helper()
-	var block *pem.Block
-	var err error
-	if passphrase == "" {
-		block, err = xssh.MarshalPrivateKey(k.private, "")
-	} else {
-		block, err = xssh.MarshalPrivateKeyWithPassphrase(k.private, "", []byte(passphrase))
-	}
+	block, err := xssh.MarshalPrivateKey(k.private, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return writeFile(t, "id", string(pem.EncodeToMemory(block)))
+}
+
+// encrypted makes a key pair whose file has a passphrase. ssh-keygen does it in
+// one round; x/crypto's sixteen take seconds on a busy machine.
+func encrypted(t *testing.T, passphrase string) (k key, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "id")
+	if text, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-a", "1", "-N", passphrase, "-f", file).CombinedOutput(); err != nil {
+		t.Skipf("needs ssh-keygen (apt-get install openssh-client): %v %s", err, text)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := xssh.ParseRawPrivateKeyWithPassphrase(text, []byte(passphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.private = *private.(*ed25519.PrivateKey)
+	if k.signer, err = xssh.NewSignerFromKey(k.private); err != nil {
+		t.Fatal(err)
+	}
+	return k, file
 }
 
 func writeFile(t *testing.T, name, text string) string {

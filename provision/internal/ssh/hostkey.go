@@ -108,13 +108,15 @@ func (t *trust) checkCertificate(cert *ssh.Certificate) error {
 		return t.refuse(fmt.Errorf("the host's certificate is signed by %s, which is no @cert-authority for it",
 			ssh.FingerprintSHA256(cert.SignatureKey)), fix)
 	}
-	var last error
-	for _, name := range bare(t.hop.keyNames) {
-		if last = checker.CheckCert(name, cert); last == nil {
-			return nil
-		}
+	names := bare(t.hop.keyNames)
+	name := names[0]
+	if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(cert.ValidPrincipals, n) }); i >= 0 {
+		name = names[i]
 	}
-	return t.refuse(fmt.Errorf("the host's certificate is not valid: %w", last), fix)
+	if err := checker.CheckCert(name, cert); err != nil {
+		return t.refuse(fmt.Errorf("the host's certificate is not valid: %w", err), fix)
+	}
+	return nil
 }
 
 // mismatch is the error for a key that is not a known one.

@@ -122,11 +122,12 @@ func matchHash(entry, name string) bool {
 // recorded: its HostKeyAlias alone, else the given ones in their order.
 func keyNames(alias string, port int, names ...string) []string {
 	if alias != "" {
-		return []string{alias}
+		return []string{strings.ToLower(alias)}
 	}
 	var all []string
 	seen := map[string]bool{"": true}
 	for _, n := range names {
+		n = strings.ToLower(n) // ssh does; hashes make it matter
 		if seen[n] {
 			continue
 		}

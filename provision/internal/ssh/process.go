@@ -74,17 +74,14 @@ func (p *process) adopt(s *ssh.Session) bool {
 	return !p.aborted
 }
 
-// abort ends the command from another goroutine without waiting: the connection
-// may be the very thing that does not answer.
+// abort closes the session from another goroutine without waiting: the
+// connection may be the very thing that does not answer.
 func (p *process) abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.aborted = true
 	if s := p.session; s != nil {
-		go func() {
-			s.Signal(ssh.SIGTERM) // not KILL: a write removes its temporary file
-			s.Close()
-		}()
+		go s.Close()
 	}
 }
 

@@ -92,6 +92,6 @@ func (c *Conn) write(ctx context.Context, path string, content io.Reader, size i
 	}
 	argv := []string{path, fmt.Sprintf("%04o", meta.Mode.Perm()), owner, strconv.FormatInt(size, 10), sum}
 	cmd := host.Cmd{Argv: append([]string{"sh", "-c", write, "drover-write"}, argv...), Stdin: content, Limit: limit}
-	_, err := c.run(ctx, task{cmd, "write " + host.Quote(path)})
+	_, err := c.run(ctx, task{Cmd: cmd, text: "write " + host.Quote(path)})
 	return err
 }

@@ -1,0 +1,183 @@
+package ssh_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	xssh "golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/droverctl/drover/provision/host/hosttest"
+	"github.com/droverctl/drover/provision/internal/ssh"
+)
+
+func newECDSA(t *testing.T) xssh.Signer {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := xssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// runAgent serves an ssh-agent that holds keys.
+func runAgent(t *testing.T, keys ...key) string {
+	t.Helper()
+	ring := agent.NewKeyring()
+	for _, k := range keys {
+		if err := ring.Add(agent.AddedKey{PrivateKey: k.private}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "agent") // a socket's name must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		l.Close()
+		os.RemoveAll(dir)
+	})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				agent.ServeAgent(ring, c)
+				c.Close()
+			}()
+		}
+	}()
+	return socket
+}
+
+func TestAgent(t *testing.T) {
+	good, other := newKey(t), newKey(t)
+	_, s := served(t, hosttest.Config{Keys: []xssh.PublicKey{good.public()}})
+	o := bare(t)
+	o.AgentSocket = runAgent(t, other, good)
+	dial(t, targetOf(s), o)
+
+	target := targetOf(s)
+	o.AgentSocket = runAgent(t, other)
+	_, err := ssh.Dial(context.Background(), target, o)
+	wantAuthError(t, err, "root is not let in", xssh.FingerprintSHA256(other.public()), "ssh-agent holds 1 keys")
+
+	o.AgentSocket = filepath.Join(t.TempDir(), "gone")
+	_, err = ssh.Dial(context.Background(), target, o)
+	wantAuthError(t, err, "ssh-agent does not answer")
+}
+
+func TestWrongUserKey(t *testing.T) {
+	h, s := served(t, hosttest.Config{})
+	wrong := newKey(t)
+	target := targetOf(s)
+	target.IdentityFile = wrong.file(t)
+	_, err := ssh.Dial(context.Background(), target, bare(t))
+	e := wantAuthError(t, err, "root is not let in", xssh.FingerprintSHA256(wrong.public()), "no ssh-agent")
+	wantWords(t, e.Fix, "root@127.0.0.1", "authorized_keys")
+	if len(h.Ops()) != 0 {
+		t.Error("something was run")
+	}
+}
+
+func TestIdentityFileMissing(t *testing.T) {
+	_, s := served(t, hosttest.Config{})
+	target := targetOf(s)
+	target.IdentityFile = "/nonexistent/key"
+	_, err := ssh.Dial(context.Background(), target, bare(t))
+	wantAuthError(t, err, "/nonexistent/key", "identity_file")
+	if s.Connections() != 0 {
+		t.Error("the host was bothered with it")
+	}
+	target.IdentityFile = writeFile(t, "key", "not a key")
+	_, err = ssh.Dial(context.Background(), target, bare(t))
+	wantAuthError(t, err, target.IdentityFile, "no private key")
+}
+
+func TestEncryptedKey(t *testing.T) {
+	k, file := encrypted(t, "open sesame")
+	_, s := served(t, hosttest.Config{Keys: []xssh.PublicKey{k.public()}})
+	target := targetOf(s)
+	target.IdentityFile = file
+	asked := 0
+	answer := func(phrase string, err error) func(context.Context, string) ([]byte, error) {
+		return func(_ context.Context, file string) ([]byte, error) {
+			if file != target.IdentityFile {
+				t.Errorf("asked for %s", file)
+			}
+			asked++
+			return []byte(phrase), err
+		}
+	}
+
+	_, err := ssh.Dial(context.Background(), target, bare(t))
+	wantAuthError(t, err, "is encrypted", "ssh-add "+target.IdentityFile)
+
+	o := bare(t)
+	o.Passphrase = answer("open sesame", nil)
+	dial(t, target, o)
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	o.Passphrase = answer("wrong", nil)
+	_, err = ssh.Dial(context.Background(), target, o)
+	wantAuthError(t, err, "opening "+target.IdentityFile)
+	o.Passphrase = answer("", errors.New("no terminal"))
+	_, err = ssh.Dial(context.Background(), target, o)
+	wantAuthError(t, err, "no terminal")
+
+	asked = 0
+	o.AgentSocket = runAgent(t, k)
+	o.Passphrase = answer("", errors.New("not to be asked"))
+	dial(t, target, o)
+	if asked != 0 {
+		t.Error("asked although the agent holds the key")
+	}
+}
+
+// Nobody is asked for the passphrase of a key that the host does not take.
+func TestPassphraseOfUselessKey(t *testing.T) {
+	_, s := served(t, hosttest.Config{})
+	target := targetOf(s)
+	_, target.IdentityFile = encrypted(t, "open sesame")
+	o := bare(t)
+	o.Passphrase = func(context.Context, string) ([]byte, error) {
+		t.Error("asked")
+		return nil, nil
+	}
+	_, err := ssh.Dial(context.Background(), target, o)
+	wantAuthError(t, err, "not let in")
+}
+
+func TestUserCertificate(t *testing.T) {
+	authority, k := newKey(t), newKey(t)
+	cert := &xssh.Certificate{Key: k.public(), CertType: xssh.UserCert, ValidPrincipals: []string{"root"}, ValidBefore: xssh.CertTimeInfinity}
+	if err := cert.SignCert(rand.Reader, authority.signer); err != nil {
+		t.Fatal(err)
+	}
+	_, s := served(t, hosttest.Config{Keys: []xssh.PublicKey{cert}})
+	target := targetOf(s)
+	target.IdentityFile = k.file(t)
+	if err := os.WriteFile(target.IdentityFile+"-cert.pub", xssh.MarshalAuthorizedKey(cert), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, target, bare(t))
+}

@@ -1,0 +1,302 @@
+package ssh_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/ssh"
+)
+
+// realHost is OpenSSH's sshd and the real sudo in a throw-away copy of a root
+// file system: the lab's host image, or this machine where it has both.
+type realHost struct {
+	port    int
+	keyFile string
+	key     key
+	errors  *bytes.Buffer
+}
+
+// The copy is an overlay in a mount namespace of its own, so nothing is left of
+// it and this machine is not touched. ops has a password and sudo remembers that
+// it was given; free needs none. ops' shell prints before every command.
+const bootScript = `set -e
+mount -t tmpfs none "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay none -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+cd "$1/root"
+mount -t proc none proc
+mount --rbind /dev dev
+mkdir -p run/sshd home/ops home/free root/.ssh
+grep -q '^sshd:' etc/passwd || chroot . useradd --system --shell /usr/sbin/nologin sshd
+for u in ops free; do chroot . useradd --home-dir "/home/$u" --shell /bin/bash "$u" 2>/dev/null || true; echo "$u:$5" | chroot . chpasswd; done
+rm -rf etc/sudoers.d etc/ssh
+mkdir -p etc/sudoers.d etc/ssh
+printf 'Defaults timestamp_type=global\nroot ALL=(ALL:ALL) ALL\nops ALL=(ALL) ALL\nfree ALL=(ALL) NOPASSWD: ALL\n' > etc/sudoers
+echo 'echo Authorised use only; echo and logged >&2' > home/ops/.bashrc
+ssh-keygen -q -t ed25519 -N "" -f etc/ssh/ssh_host_ed25519_key
+ssh-keygen -q -t ecdsa -N "" -f etc/ssh/ssh_host_ecdsa_key
+echo "$4" > etc/ssh/authorized_keys
+printf '%s\n' 'ListenAddress 127.0.0.1' "Port $3" 'UsePAM no' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin prohibit-password' 'PidFile none' > etc/ssh/sshd_config
+exec chroot . /usr/sbin/sshd -D -e
+`
+
+func startRealHost(t *testing.T) *realHost {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a real sshd: not with -short")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("needs root, for a mount namespace")
+	}
+	lower := realRoot()
+	if lower == "" {
+		t.Skip("needs sshd and sudo: the lab's host image (bin/drover-lab up makes it), or apt-get install openssh-server sudo")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &realHost{port: l.Addr().(*net.TCPAddr).Port, key: newKey(t), errors: &bytes.Buffer{}}
+	l.Close()
+	r.keyFile = r.key.file(t)
+	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", bootScript, "sh",
+		t.TempDir(), lower, fmt.Sprint(r.port), r.key.line(), sudoPassword)
+	cmd.Stderr = r.errors
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.port)); err == nil {
+			c.Close()
+			return r
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("sshd did not start: %v\n%s", err, r.errors)
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatal("sshd does not listen after 20 s")
+		}
+	}
+}
+
+func realRoot() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	images, err := filepath.Glob(filepath.Join(home, ".cache/drover-lab/images/host-*/rootfs"))
+	if err != nil {
+		return ""
+	}
+	for _, root := range append(images, "/") {
+		_, err1 := os.Stat(filepath.Join(root, "usr/sbin/sshd"))
+		_, err2 := os.Stat(filepath.Join(root, "usr/bin/sudo"))
+		if err1 == nil && err2 == nil {
+			return root
+		}
+	}
+	return ""
+}
+
+func (r *realHost) target(user, knownHosts string) ssh.Target {
+	target := ssh.Target{Name: "node-1", Address: "127.0.0.1", Port: r.port, User: user, IdentityFile: r.keyFile, KnownHosts: knownHosts}
+	if user != "root" {
+		target.Become = ssh.BecomeSudo
+	}
+	return target
+}
+
+func TestRealSSHD(t *testing.T) {
+	r := startRealHost(t)
+	known := filepath.Join(t.TempDir(), "known_hosts")
+
+	// Unknown; then exactly what the error says makes it known.
+	_, err := ssh.Dial(context.Background(), r.target("root", known), bare(t))
+	e := wantAuthError(t, err, "not known", "SHA256:")
+	scan := e.Fix[strings.Index(e.Fix, "ssh-keyscan"):]
+	if text, err := exec.Command("sh", "-c", scan).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", scan, err, text)
+	}
+
+	for _, c := range []struct {
+		name, user, password string
+	}{
+		{"root", "root", ""},
+		{"sudo without a password", "free", ""},
+		{"sudo that wants no password", "free", sudoPassword},
+		{"sudo with a password", "ops", sudoPassword},
+		{"sudo that remembers the password", "ops", sudoPassword},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			target := r.target(c.user, known)
+			if c.password != "" {
+				target.SudoPassword = func(context.Context) (string, error) { return c.password, nil }
+			}
+			conn := dial(t, target, bare(t))
+			realCommands(t, conn)
+			realFiles(t, conn)
+			if c.user == "root" {
+				realCancel(t, conn, "trap '' TERM; ")
+			} else {
+				realCancel(t, conn, "")
+			}
+		})
+	}
+	t.Run("refused", func(t *testing.T) { r.refuses(t, known) })
+	t.Run("tunnel", func(t *testing.T) { realTunnel(t, dial(t, r.target("root", known), bare(t))) })
+	t.Run("cut", func(t *testing.T) { r.cut(t, known) })
+}
+
+func realCommands(t *testing.T, c *ssh.Conn) {
+	t.Helper()
+	res, err := c.Probe(context.Background(), host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader("id -u; echo oops >&2; exit 3\n")})
+	if err != nil || string(res.Stdout) != "0\n" || string(res.Stderr) != "oops\n" || res.Exit != 3 {
+		t.Errorf("%q %q %d %v", res.Stdout, res.Stderr, res.Exit, err)
+	}
+	if res, err = c.Run(context.Background(), run("printf", "%s|", "it's", "a b", "$HOME", "", "\\")); err != nil || string(res.Stdout) != `it's|a b|$HOME||\|` {
+		t.Errorf("%q %v", res.Stdout, err)
+	}
+	if res, err = c.Probe(context.Background(), run("sh", "-c", "kill -9 $$")); err != nil || res.Exit != 137 {
+		t.Errorf("killed: %d %v", res.Exit, err)
+	}
+}
+
+func realFiles(t *testing.T, c *ssh.Conn) {
+	t.Helper()
+	for _, content := range []string{"PRIVATE KEY\n", "", "no newline", sudoPassword + "\n\x00\xff"} {
+		if err := c.WriteFile(context.Background(), "/etc/drover/x.key", []byte(content), host.FileMeta{Mode: 0o640, Owner: "root:daemon"}); err != nil {
+			t.Fatal(err)
+		}
+		res, err := c.Run(context.Background(), run("cat", "/etc/drover/x.key"))
+		if err != nil || string(res.Stdout) != content {
+			t.Errorf("content %q %v", res.Stdout, err)
+		}
+	}
+	if res, err := c.Run(context.Background(), run("stat", "-c", "%a %U:%G", "/etc/drover/x.key", "/etc/drover")); err != nil || string(res.Stdout) != "640 root:daemon\n755 root:root\n" {
+		t.Errorf("%q %v", res.Stdout, err)
+	}
+	src := ssh.Source{ReaderAt: zeros{}, Size: 2 << 20, SHA256: strings.Repeat("0", 64)}
+	err := c.Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755})
+	var e *host.ExitError
+	if !errors.As(err, &e) || e.Exit != 65 {
+		t.Errorf("another digest: %v", err)
+	}
+	src.Size, src.SHA256 = 1<<20, ""
+	if err := c.Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755}); err != nil {
+		t.Error(err)
+	}
+	res, err := c.Run(context.Background(), run("sh", "-c", "stat -c '%a %s' /opt/kubelet; ls -A /etc/drover; rm /opt/kubelet"))
+	if err != nil || string(res.Stdout) != "755 1048576\nx.key\n" {
+		t.Errorf("%q %v", res.Stdout, err)
+	}
+}
+
+func (r *realHost) refuses(t *testing.T, known string) {
+	o := bare(t)
+	target := r.target("root", known)
+	target.IdentityFile = newKey(t).file(t)
+	_, err := ssh.Dial(context.Background(), target, o)
+	wantAuthError(t, err, "root is not let in")
+
+	o.AgentSocket = runAgent(t, newKey(t), r.key)
+	target.IdentityFile = ""
+	dial(t, target, o)
+
+	// Last, with what sudo remembers forgotten.
+	root := dial(t, r.target("root", known), bare(t))
+	if _, err := root.Run(context.Background(), run("rm", "-rf", "/run/sudo/ts", "/var/lib/sudo/ts", "/var/run/sudo/ts")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = dial(t, r.target("ops", known), bare(t)).Run(context.Background(), run("true"))
+	wantAuthError(t, err, "sudo refuses ops without a password", "a password is required")
+	wrong := r.target("ops", known)
+	wrong.SudoPassword = func(context.Context) (string, error) { return "wrong-s3cret", nil }
+	begin := time.Now()
+	_, err = dial(t, wrong, bare(t)).Run(context.Background(), host.Cmd{Argv: []string{"cat"}, Stdin: strings.NewReader("SECRET")})
+	wantAuthError(t, err, "sudo refuses ops", "try again")
+	if strings.Contains(err.Error(), "wrong-s3cret") || time.Since(begin) > 10*time.Second {
+		t.Errorf("after %s: %v", time.Since(begin), err)
+	}
+}
+
+func realTunnel(t *testing.T, c *ssh.Conn) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "pong") }))
+	defer web.Close()
+	client := http.Client{Transport: &http.Transport{DialContext: c.DialContext, DisableKeepAlives: true}}
+	resp, err := client.Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "pong" {
+		t.Errorf("%q %v", body, err)
+	}
+}
+
+// realCancel shows that nothing of a command that was given up goes on, be it
+// one that neither reads nor writes, in another process group, or deaf to TERM.
+func realCancel(t *testing.T, c *ssh.Conn, first string) {
+	t.Helper()
+	script := first + "setsid sleep 4242 & sleep 4242 & while :; do sleep 4242; done"
+	_, err := c.Run(context.Background(), host.Cmd{Argv: []string{"sh", "-c", script}, Limit: 300 * time.Millisecond})
+	wantUnreachable(t, err, "no end within 300ms", "it was stopped")
+	res, err := c.Probe(context.Background(), run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4242'"))
+	if err != nil || string(res.Stdout) != "0\n" {
+		t.Errorf("still running: %s %v", res.Stdout, err)
+	}
+}
+
+// cut kills the host's end of a connection in the middle of an upload.
+func (r *realHost) cut(t *testing.T, known string) {
+	one, other := dial(t, r.target("root", known), bare(t)), dial(t, r.target("root", known), bare(t))
+	res, err := one.Run(context.Background(), run("sh", "-c", "echo $PPID; echo old > /opt/k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- one.Upload(context.Background(), ssh.Source{ReaderAt: zeros{}, Size: 1 << 40, SHA256: strings.Repeat("0", 64)}, "/opt/k", host.FileMeta{Mode: 0o644})
+	}()
+	for begun := one.Stats().Sent; one.Stats().Sent < begun+1<<20; {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := other.Run(context.Background(), run("kill", "-9", strings.TrimSpace(string(res.Stdout)))); err != nil {
+		t.Fatal(err)
+	}
+	wantUnreachable(t, <-ended, "write /opt/k", "cut")
+	want := "old\nk\n" // the remote shell has removed its temporary file
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		res, err := other.Run(context.Background(), run("sh", "-c", "cat /opt/k; ls -A /opt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(res.Stdout) == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%q", res.Stdout)
+		}
+	}
+}
