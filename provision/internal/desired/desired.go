@@ -251,8 +251,23 @@ func ids(items []plan.Item) []plan.ID {
 }
 
 // apiReady is asked of one master's API server after each start.
-func apiReady(master string) func(context.Context, resource.World) error {
-	return func(ctx context.Context, w resource.World) error { return w.Cluster.Ready(ctx, master) }
+func apiReady(master string) func(context.Context, resource.World, plan.Action) error {
+	return func(ctx context.Context, w resource.World, _ plan.Action) error { return w.Cluster.Ready(ctx, master) }
+}
+
+// nodeReady is asked after a kubelet was started again. The first start is
+// another matter: the node is ready only when Calico is, and a gate waits for it.
+func nodeReady(node string) func(context.Context, resource.World, plan.Action) error {
+	return func(ctx context.Context, w resource.World, a plan.Action) error {
+		if a == plan.Create {
+			return nil
+		}
+		api, err := w.Cluster.API(ctx)
+		if err != nil {
+			return err
+		}
+		return api.NodesReady(ctx, node)
+	}
 }
 
 // Names of the gates.

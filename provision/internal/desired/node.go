@@ -89,7 +89,7 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 		b.add(s)
 	}
 	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kubelet"), []plan.Item{ca})
-	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit})
+	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit, Ready: nodeReady(h.Name)})
 	return nil
 }
 

@@ -30,7 +30,7 @@ type Unit struct {
 	// Verb is what makes a running unit read its inputs; empty is restart.
 	Verb string
 	// Ready is asked after a start until it is content; nil is content at once.
-	Ready func(ctx context.Context, w World) error
+	Ready func(ctx context.Context, w World, a plan.Action) error
 }
 
 // UnitID is the ID of a unit on a host.
@@ -78,7 +78,7 @@ func (u Unit) Observe(_ context.Context, seen Seen) (plan.State, error) {
 }
 
 // Apply starts the unit, or starts it again so that it reads its inputs.
-func (u Unit) Apply(ctx context.Context, w World, _ plan.Change) error {
+func (u Unit) Apply(ctx context.Context, w World, c plan.Change) error {
 	h, err := w.Host(u.Host)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ systemctl %[2]s %[1]s
 `, host.Quote(u.Name), cmp.Or(u.Verb, "restart"))
 	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(script), Limit: limit})
 	if err == nil {
-		err = u.settle(ctx, w, h, limit)
+		err = u.settle(ctx, w, h, c.Action, limit)
 	}
 	if err != nil {
 		return errors.Join(err, u.evidence(ctx, h))
@@ -105,7 +105,7 @@ systemctl %[2]s %[1]s
 }
 
 // settle waits until the unit is active and says that it is ready.
-func (u Unit) settle(ctx context.Context, w World, h host.Reader, limit time.Duration) error {
+func (u Unit) settle(ctx context.Context, w World, h host.Reader, a plan.Action, limit time.Duration) error {
 	return wait.For(ctx, wait.Condition{
 		What: u.Name + " on " + u.Host, Limit: limit, Every: 200 * time.Millisecond,
 		Check: func(ctx context.Context) error {
@@ -123,7 +123,7 @@ func (u Unit) settle(ctx context.Context, w World, h host.Reader, limit time.Dur
 			if u.Ready == nil {
 				return nil
 			}
-			return u.Ready(ctx, w)
+			return u.Ready(ctx, w, a)
 		},
 	}, w.Waiting)
 }
