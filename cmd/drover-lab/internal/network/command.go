@@ -74,9 +74,10 @@ func Enter(namespace string, f func() error) error {
 	return ferr
 }
 
-// links are the names of the interfaces of a namespace ("" is this one).
-func links(ctx context.Context, namespace string) (map[string]bool, error) {
-	args := []string{"-j", "link", "show"}
+// links are the names of the interfaces of a namespace ("" is this one), those
+// that `ip link show` selects.
+func links(ctx context.Context, namespace string, selected ...string) (map[string]bool, error) {
+	args := append([]string{"-j", "link", "show"}, selected...)
 	if namespace != "" {
 		args = append([]string{"-n", namespace}, args...)
 	}

@@ -117,11 +117,13 @@ func ensureAdmin(ctx context.Context, lab topology.Lab) error {
 		if err := ip(ctx, fabricNS(lab.Name), append(lines,
 			fmt.Sprintf("link add %s type veth peer name %s address %s", port, link, lab.MAC(topology.Admin, 0)),
 			fmt.Sprintf("link set %s alias %s", port, topology.Admin),
-			fmt.Sprintf("link set %s master %s up", port, lab.Fabric().Bridge),
 			// This process stands for the namespace it is in.
 			fmt.Sprintf("link set %s netns %d", link, os.Getpid()))...); err != nil {
 			return err
 		}
+	}
+	if err := ip(ctx, fabricNS(lab.Name), fmt.Sprintf("link set %s master %s up", port, lab.Fabric().Bridge)); err != nil {
+		return err
 	}
 	return ip(ctx, "",
 		fmt.Sprintf("link set %s alias %s%s", link, topology.AliasPrefix, lab.Name),
@@ -198,12 +200,13 @@ func Detach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
 	return nil
 }
 
-// Attached reports whether a machine has its namespace and all its ports.
+// Attached reports whether a machine has its namespace, and all its ports are
+// plugged into a bridge.
 func Attached(ctx context.Context, lab topology.Lab, m topology.Machine) (bool, error) {
 	if !exists(Namespace(lab.Name, m.Name)) {
 		return false, nil
 	}
-	have, err := links(ctx, fabricNS(lab.Name))
+	have, err := links(ctx, fabricNS(lab.Name), "type", "bridge_slave")
 	if err != nil {
 		return false, err
 	}
