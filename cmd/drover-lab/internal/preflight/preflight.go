@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -207,6 +208,9 @@ func overlaps(routes string, lab topology.Lab, ownerOf func(dev string) string) 
 	return found
 }
 
+// routeTypes are what `ip route` puts before a destination.
+var routeTypes = []string{"local", "broadcast", "anycast", "multicast", "unreachable", "blackhole", "prohibit", "throw"}
+
 // parseRoute reads the destination and device of a line of `ip -o route`. The
 // default route leads everywhere and is in nobody's way.
 func parseRoute(line string) (netip.Prefix, string, bool) {
@@ -217,7 +221,7 @@ func parseRoute(line string) (netip.Prefix, string, bool) {
 			dev = fields[i+1]
 		}
 	}
-	for len(fields) > 0 && (fields[0] == "local" || fields[0] == "broadcast" || fields[0] == "unreachable" || fields[0] == "blackhole") {
+	if len(fields) > 0 && slices.Contains(routeTypes, fields[0]) {
 		fields = fields[1:]
 	}
 	if len(fields) == 0 {

@@ -107,6 +107,9 @@ func TestLabs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(string(root), "stray"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, l := range []string{"one", "begun"} {
 		if err := os.WriteFile(root.Lab(l).LockPath(), nil, 0o644); err != nil {
 			t.Fatal(err)
