@@ -1,0 +1,233 @@
+package labtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// From bare machines to a cluster whose pods are reachable from behind the BIG-IP.
+func TestBootstrap(t *testing.T) {
+	c := shared(t)
+	c.works(t)
+	c.inSync(t)
+}
+
+// works shows that a cluster is what its inventory says and does what it is for.
+func (c *cluster) works(t *testing.T) {
+	t.Run("nodes are Ready", c.nodesReady)
+	t.Run("etcd has the masters", c.etcdMembers)
+	c.serve(t)
+	t.Run("names resolve from a pod", c.namesResolve)
+	t.Run("routers have the routes", c.routesHeld)
+	t.Run("clients reach pods", c.clientsReachPods)
+}
+
+type object struct {
+	APIVersion string
+	Kind       string
+	Metadata   struct {
+		Name, Namespace, UID, ResourceVersion string
+		Generation                            int64
+		Labels                                map[string]string
+	}
+	Spec   map[string]any
+	Status map[string]any
+}
+
+type objects struct{ Items []object }
+
+func (c *cluster) nodesReady(t *testing.T) {
+	var nodes objects
+	c.get(t, &nodes, "nodes")
+	got := map[string]string{}
+	for _, n := range nodes.Items {
+		conditions, _ := n.Status["conditions"].([]any)
+		for _, item := range conditions {
+			if condition, _ := item.(map[string]any); condition["type"] == "Ready" {
+				got[n.Metadata.Name], _ = condition["status"].(string)
+			}
+		}
+	}
+	want := map[string]string{}
+	for _, h := range c.hosts() {
+		want[h] = "True"
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("nodes that are Ready (-want +got):\n%s", diff)
+	}
+}
+
+// etcdctl is how a master's own etcd is asked.
+const etcdctl = "/opt/drover/etcd/current/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt " +
+	"--cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key "
+
+func (c *cluster) etcdMembers(t *testing.T) {
+	var members struct {
+		Members []struct {
+			Name       string
+			IsLearner  bool
+			ClientURLs []string
+		}
+	}
+	if err := json.Unmarshal([]byte(c.ssh(t, "kube-master-1", etcdctl+"member list -w json")), &members); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range members.Members {
+		got = append(got, m.Name)
+		if m.IsLearner {
+			t.Errorf("%s is a learner", m.Name)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(c.masters(), got); diff != "" {
+		t.Errorf("etcd's members (-want +got):\n%s", diff)
+	}
+	c.ssh(t, "kube-master-1", etcdctl+"endpoint health --cluster")
+}
+
+// serve puts a pod that answers on every node, and a service before each.
+func (c *cluster) serve(t *testing.T) {
+	t.Helper()
+	var all []map[string]any
+	agnhost := image(t, "registry.k8s.io/e2e-test-images/agnhost")
+	for _, node := range c.nodes() {
+		meta := map[string]any{"name": "on-" + node, "labels": map[string]string{"on": node}}
+		all = append(all, map[string]any{
+			"apiVersion": "v1", "kind": "Pod", "metadata": meta,
+			"spec": map[string]any{
+				"nodeName": node, "terminationGracePeriodSeconds": 0,
+				"containers": []any{map[string]any{"name": "netexec", "image": agnhost, "args": []string{"netexec", "--http-port=8080"}}},
+			},
+		}, map[string]any{
+			"apiVersion": "v1", "kind": "Service", "metadata": meta,
+			"spec": map[string]any{
+				"selector": map[string]string{"on": node},
+				"ports":    []any{map[string]any{"port": 80, "targetPort": 8080}},
+			},
+		})
+	}
+	manifest, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.kubectlIn(t, string(manifest), "apply", "-f", "-")
+	c.kubectl(t, "wait", "--for=condition=Ready", "pods", "-l", "on", "--timeout=90s", "--request-timeout=100s")
+}
+
+// A pod asks the cluster's name service: a name that exists leads somewhere, and
+// one that does not is denied by it.
+func (c *cluster) namesResolve(t *testing.T) {
+	for _, node := range c.nodes() {
+		connect := func(to string) result {
+			return c.tryKubectl(t, "", "exec", "on-"+node, "--", "/agnhost", "connect", "--timeout=10s", to)
+		}
+		if r := connect("kubernetes.default.svc.cluster.local:443"); r.code != 0 {
+			t.Errorf("from a pod on %s: %s", node, r)
+		}
+		if r := connect("nosuch.default.svc.cluster.local:443"); r.code == 0 || !strings.Contains(r.stdout+r.stderr, "no such host") {
+			t.Errorf("from a pod on %s, a name that nobody has: %s", node, r)
+		}
+	}
+}
+
+// Each router holds every kube-node's block by that node alone, and the service
+// addresses from the kube-nodes alone.
+func (c *cluster) routesHeld(t *testing.T) {
+	blocks := c.blocks(t)
+	want := map[string][]string{serviceCIDR: nil}
+	for _, node := range c.nodes() {
+		if len(blocks[node]) == 0 {
+			t.Errorf("%s has no block", node)
+		}
+		want[serviceCIDR] = append(want[serviceCIDR], c.address(node))
+	}
+	for host, own := range blocks { // masters that carry pods have blocks, too
+		for _, b := range own {
+			if !strings.HasSuffix(b, "/26") {
+				t.Errorf("%s has block %s", host, b)
+			}
+			want[b] = []string{c.address(host)}
+		}
+	}
+	for _, router := range c.routers() {
+		await(t, 30*time.Second, router+" has the routes, and no others", func() error {
+			got := c.routes(t, router)
+			if diff := cmp.Diff(want, got); diff != "" {
+				return fmt.Errorf("(-want +got):\n%s", diff)
+			}
+			return nil
+		})
+	}
+}
+
+// blocks are each host's confirmed address blocks.
+func (c *cluster) blocks(t *testing.T) map[string][]string {
+	t.Helper()
+	var affinities objects
+	c.get(t, &affinities, "blockaffinities.crd.projectcalico.org")
+	found := map[string][]string{}
+	for _, a := range affinities.Items {
+		node, _ := a.Spec["node"].(string)
+		block, _ := a.Spec["cidr"].(string)
+		if a.Spec["state"] == "confirmed" {
+			found[node] = append(found[node], block)
+		}
+	}
+	return found
+}
+
+// routes are all paths a router has, chosen or not: the next hops by prefix.
+func (c *cluster) routes(t *testing.T, router string) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	var prefix string
+	for line := range strings.Lines(c.must(t, "router", router, "show", "ip", "bgp")) {
+		if len(line) < 4 || !strings.Contains(line[:3], "*") && prefix == "" {
+			continue
+		}
+		fields := strings.Fields(line[3:])
+		if strings.Contains(line[:3], "*") && len(fields) > 0 {
+			if p, err := netip.ParsePrefix(fields[0]); err == nil {
+				prefix, fields = p.String(), fields[1:]
+			}
+		}
+		if len(fields) == 0 { // the next hop is on the next line
+			continue
+		}
+		if hop, err := netip.ParseAddr(fields[0]); err == nil {
+			found[prefix] = append(found[prefix], hop.String())
+			slices.Sort(found[prefix])
+		}
+	}
+	return found
+}
+
+// A client behind each router reaches a pod on each node, by the pod's own
+// address and by its service's.
+func (c *cluster) clientsReachPods(t *testing.T) {
+	for _, node := range c.nodes() {
+		ways := []string{
+			c.kubectl(t, "get", "pod", "on-"+node, "-o", "jsonpath={.status.podIP}") + ":8080",
+			c.kubectl(t, "get", "service", "on-"+node, "-o", "jsonpath={.spec.clusterIP}"),
+		}
+		for _, router := range c.routers() {
+			for _, to := range ways {
+				await(t, 20*time.Second, fmt.Sprintf("%s-client reaches the pod on %s by %s", router, node, to), func() error {
+					got, err := c.try(t.Context(), router+"-client", "curl -sS -m 5 http://"+to+"/hostname")
+					if err == nil && got != "on-"+node {
+						err = fmt.Errorf("%q answered", got)
+					}
+					return err
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package labtest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// cluster is a lab with the inventory that drover works from.
+type cluster struct {
+	lab
+	shape
+	kubectlPath string
+	booted      time.Duration // how long the first apply took
+}
+
+// drover runs drover on the cluster's inventory, whatever comes of it.
+func (c *cluster) drover(t testing.TB, args ...string) result {
+	t.Helper()
+	return run(t, "", os.Getenv("DROVER"), c.args(args...)...)
+}
+
+func (c *cluster) args(args ...string) []string {
+	return append([]string{"-i", filepath.Join(workDir(), c.name+".hcl")}, args...)
+}
+
+// set changes the inventory.
+func (c *cluster) set(t testing.TB, s shape) {
+	t.Helper()
+	c.shape = s
+	c.inventory(t, c.name, s)
+}
+
+// up makes the cluster's machines.
+func (c *cluster) up(t testing.TB) {
+	t.Helper()
+	r := c.run(t, "up", c.inventory(t, c.name, c.shape))
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	t.Logf("%d machines up in %s", c.Masters+c.Nodes+c.Routers, r.took.Round(time.Millisecond))
+	// All labs serve the same releases: one lock file is for all inventories.
+	if _, err := os.Stat(filepath.Join(workDir(), "artifacts.lock.json")); err != nil {
+		if r := c.drover(t, "artifacts", "lock"); r.code != 0 {
+			t.Fatal(r)
+		}
+	}
+	c.kubectlPath = component(t, "kubectl")
+}
+
+// apply makes the cluster as its inventory says, and has to succeed.
+func (c *cluster) apply(t testing.TB) result {
+	t.Helper()
+	r := c.drover(t, "apply", "--auto-approve")
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	return r
+}
+
+// bootstrap makes the cluster and a kubeconfig.
+func (c *cluster) bootstrap(t testing.TB) {
+	t.Helper()
+	r := c.apply(t)
+	c.booted = r.took
+	t.Logf("a cluster of %d+%d in %s: %s", c.Masters, c.Nodes, r.took.Round(time.Millisecond), lastLine(r.stdout))
+	c.login(t)
+}
+
+// login writes the kubeconfig that drover gives an operator.
+func (c *cluster) login(t testing.TB) {
+	t.Helper()
+	r := c.drover(t, "kubeconfig")
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	if err := os.WriteFile(c.kubeconfig(), []byte(r.stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *cluster) kubeconfig() string { return filepath.Join(workDir(), c.name+".kubeconfig") }
+
+// kubectl runs kubectl, which has to succeed.
+func (c *cluster) kubectl(t testing.TB, args ...string) string {
+	t.Helper()
+	return c.kubectlIn(t, "", args...)
+}
+
+func (c *cluster) kubectlIn(t testing.TB, stdin string, args ...string) string {
+	t.Helper()
+	r := c.tryKubectl(t, stdin, args...)
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	return strings.TrimSpace(r.stdout)
+}
+
+func (c *cluster) tryKubectl(t testing.TB, stdin string, args ...string) result {
+	t.Helper()
+	return run(t, stdin, c.kubectlPath, append([]string{"--kubeconfig", c.kubeconfig(), "--request-timeout=20s"}, args...)...)
+}
+
+// get reads objects of the API into v.
+func (c *cluster) get(t testing.TB, v any, args ...string) {
+	t.Helper()
+	out := c.kubectl(t, append([]string{"get", "-o", "json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), v); err != nil {
+		t.Fatalf("kubectl get %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// planned is what `plan -o json` says.
+type planned struct {
+	Changes []struct{ ID, Action, Reason string }
+}
+
+// plan runs plan, whose exit code has to say whether something is pending.
+func (c *cluster) plan(t testing.TB) planned {
+	t.Helper()
+	r := c.drover(t, "plan", "-o", "json")
+	var p planned
+	if r.code != 0 && r.code != 2 {
+		t.Fatal(r)
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil {
+		t.Fatalf("%v: %s", err, r)
+	}
+	if pending := p.pending(); (len(pending) > 0) != (r.code == 2) {
+		t.Errorf("plan: exit %d, and these are pending: %v", r.code, pending)
+	}
+	if r.stderr != "" {
+		t.Errorf("plan warns: %s", r.stderr)
+	}
+	return p
+}
+
+// pending are the actions that do something, by ID.
+func (p planned) pending() map[string]string {
+	actions := map[string]string{}
+	for _, c := range p.Changes {
+		if c.Action != "no-op" {
+			actions[c.ID] = c.Action
+		}
+	}
+	return actions
+}
+
+// expectPlan fails unless exactly these actions are pending; it reports whether
+// they are.
+func (c *cluster) expectPlan(t testing.TB, want map[string]string) bool {
+	t.Helper()
+	p := c.plan(t)
+	if diff := cmp.Diff(want, p.pending()); diff != "" {
+		t.Errorf("plan (-want +got):\n%s\n%+v", diff, slices.DeleteFunc(p.Changes, func(c struct{ ID, Action, Reason string }) bool { return c.Action == "no-op" }))
+		return false
+	}
+	return true
+}
+
+// inSync fails unless there is nothing to do.
+func (c *cluster) inSync(t testing.TB) {
+	t.Helper()
+	c.expectPlan(t, map[string]string{})
+}
+
+// current is the one cluster whose machines run: two cores carry no two.
+var current struct {
+	sync.Mutex
+	c *cluster
+}
+
+// begin takes the lab of an earlier test down and makes the machines of another.
+func begin(t testing.TB, l lab, s shape) *cluster {
+	t.Helper()
+	need(t)
+	current.Lock()
+	defer current.Unlock()
+	if current.c != nil {
+		current.c.must(t, "down")
+	}
+	c := &cluster{lab: l, shape: s}
+	current.c = c
+	c.up(t)
+	return c
+}
+
+// shared is the cluster most tests use: one master, one node, one BIG-IP; made by
+// the first of them.
+func shared(t testing.TB) *cluster {
+	t.Helper()
+	need(t)
+	current.Lock()
+	c := current.c
+	current.Unlock()
+	if c != nil && c.lab == oneLab {
+		if c.booted == 0 {
+			t.Fatal("the shared cluster could not be made: see the test that tried first")
+		}
+		return c
+	}
+	c = begin(t, oneLab, shape{Masters: 1, Nodes: 1, Routers: 1})
+	c.bootstrap(t)
+	return c
+}

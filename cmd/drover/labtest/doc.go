@@ -1,0 +1,23 @@
+// Package labtest holds the lab suites of drover itself: the real binary makes
+// real clusters on the machines of real labs, and is then made to keep them.
+// They run only when the environment names both binaries:
+//
+//	DROVER       the drover binary; without it every test is skipped
+//	DROVER_LAB   the drover-lab binary; without it every test is skipped
+//	DROVER_SEED  what random choices come from; printed with every run
+//	DROVER_SOAK  set: full counts instead of those that fit into make test
+//
+// What drover promises, and where it is shown:
+//
+//	from bare machines to pods behind BIG-IPs   TestBootstrap, TestThreeMastersTwoNodes
+//	a second apply changes nothing              TestApplyAgainChangesNothing
+//	drift is seen, shown and repaired, alone    TestDrift
+//	a setting restarts only who reads it        TestMaxPodsRestartsKubeletsOnly
+//	API servers restart one at a time, unseen   TestThreeMastersTwoNodes
+//	never a second cluster, nobody else's host  TestRefusals, TestThreeMastersTwoNodes
+//	killed anywhere, it goes on from there      TestKilledApplyGoesOn
+//
+// A suite has labs of its own (names, networks, a state directory); most tests
+// share one cluster of one master and one node. Its parent process removes all
+// of them at the end, however the tests ended.
+package labtest
