@@ -54,6 +54,7 @@ type Server struct {
 	conns map[*slowConn]bool
 	count int
 	begun map[string]int // marker of a command → its number
+	tries []string
 }
 
 // Serve puts a machine behind a real SSH server until the test ends.
@@ -132,6 +133,20 @@ func (s *Server) Know(file string) error {
 		}
 	}
 	return f.Close()
+}
+
+// Passwords are the lines that sudo has read as passwords: nothing else may be
+// among them.
+func (s *Server) Passwords() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tries)
+}
+
+func (s *Server) heard(password string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tries = append(s.tries, password)
 }
 
 // Connections is how many were made so far.

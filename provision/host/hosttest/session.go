@@ -194,6 +194,7 @@ func (x *session) sudo(args []string) (argv []string, _ host.Result) {
 		if err != nil {
 			return nil, fail(1, "sudo: no password was provided\nsudo: %d incorrect password attempt", try)
 		}
+		x.server.heard(strings.TrimSuffix(got, "\n"))
 		if strings.TrimSuffix(got, "\n") == conf.Password {
 			return args[1:], host.Result{}
 		}

@@ -15,4 +15,8 @@
 // connection died, the command has lost its stdin and stdout and ends when it
 // next uses them. What took effect is not known either way: such an end is a
 // *host.UnreachableError that wraps the cause.
+//
+// To a command, a stdin that was cut looks like one that ended. WriteFile and
+// Upload therefore check the size on the host. A script for `sh -s` whose first
+// half alone would do harm belongs into a function that its last line calls.
 package ssh

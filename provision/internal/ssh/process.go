@@ -113,7 +113,7 @@ func (p *process) feed(s *ssh.Session, in io.WriteCloser) {
 	}
 	from := &source{Reader: p.stdin}
 	if _, err := io.Copy(in, from); err != nil && from.err != nil {
-		// Closing stdin would tell the command that it has everything.
+		// The command may take the end for the whole; its outcome is not ours to tell.
 		p.sendErr = from.err
 		s.Close()
 	}

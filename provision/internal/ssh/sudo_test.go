@@ -67,7 +67,7 @@ func TestSudoRefuses(t *testing.T) {
 		{"not allowed", hosttest.Sudo{Denied: true}, sudoPassword, []string{"not allowed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h, s := served(t, hosttest.Config{User: "ops", Sudo: c.sudo})
+			h, s := served(t, hosttest.Config{User: "ops", Sudo: c.sudo, Latency: 20 * time.Millisecond})
 			conn := dial(t, sudoTarget(s, c.password), bare(t))
 			begin := time.Now()
 			_, err := conn.Run(context.Background(), host.Cmd{Argv: []string{"cat"}, Stdin: strings.NewReader("SECRET CONTENT")})
@@ -81,6 +81,23 @@ func TestSudoRefuses(t *testing.T) {
 			if n := len(h.Ops()); n != 0 {
 				t.Errorf("%d commands ran", n)
 			}
+			for _, p := range s.Passwords() {
+				if p != c.password {
+					t.Errorf("sudo was given %q", p)
+				}
+			}
 		})
+	}
+}
+
+// A host that says the password back is not repeated.
+func TestSudoPasswordIsRedacted(t *testing.T) {
+	h, s := served(t, hosttest.Config{User: "ops", Sudo: hosttest.Sudo{Password: sudoPassword}})
+	h.Handle("login", func(*hosttest.State, hosttest.Call) host.Result {
+		return host.Result{Exit: 1, Stderr: []byte("bad: " + sudoPassword)}
+	})
+	_, err := dial(t, sudoTarget(s, sudoPassword), bare(t)).Run(context.Background(), run("login"))
+	if err == nil || strings.Contains(err.Error(), sudoPassword) || !strings.Contains(err.Error(), "bad: ***") {
+		t.Errorf("%v", err)
 	}
 }
