@@ -48,6 +48,9 @@ func Build(in Inputs) ([]resource.Resource, error) {
 			return nil, fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
+	for _, h := range in.Cluster.Hosts() { // also those that are away: a Node is the API's
+		b.add(b.nodeObject(h))
+	}
 	b.gates()
 	if err := b.objects(); err != nil {
 		return nil, err

@@ -59,10 +59,10 @@ func (b *builder) cgroupDriver() manifests.CgroupDriver {
 	return manifests.CgroupDriver("cgroupfs")
 }
 
-// node is what makes a host a node: the kubelet, kube-proxy, and its Node object.
+// node is what makes a host a node: the kubelet and kube-proxy.
 func (b *builder) node(h inventory.Host, needs []plan.ID) error {
-	object := b.add(b.nodeObject(h))
-	if err := b.kubelet(h, append(slices.Clone(needs), object.ID)); err != nil {
+	// A kubelet without its Node would only ask for it.
+	if err := b.kubelet(h, append(slices.Clone(needs), nodeID(h))); err != nil {
 		return err
 	}
 	return b.kubeProxy(h, needs)
@@ -112,6 +112,8 @@ func (b *builder) kubeProxy(h inventory.Host, needs []plan.ID) error {
 	return nil
 }
 
+func nodeID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "node", h.Name) }
+
 // nodeObject is the host's Node: kubelets do not register themselves, so a
 // machine that was removed cannot come back by itself.
 func (b *builder) nodeObject(h inventory.Host) resource.Step {
@@ -131,7 +133,7 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 		want.Taints = append(want.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
 	}
 	return resource.Step{
-		ID: plan.NewID(plan.ClusterHost, "node", h.Name), Needs: []plan.ID{resource.GateID(gateAPI)},
+		ID: nodeID(h), Needs: []plan.ID{resource.GateID(gateAPI)},
 		Want: plan.State{"fields": "as wanted"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
 			api, err := seen.Cluster.API(ctx)
