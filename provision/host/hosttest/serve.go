@@ -156,6 +156,13 @@ func (s *Server) Connections() int {
 	return s.count
 }
 
+// Open is how many connections there are now.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // CutAll breaks all connections.
 func (s *Server) CutAll() { s.each((*slowConn).close) }
 

@@ -112,6 +112,24 @@ func TestIdentityFileMissing(t *testing.T) {
 	wantAuthError(t, err, target.IdentityFile, "no private key")
 }
 
+// Without a word about keys, ssh's default files are tried.
+func TestDefaultIdentities(t *testing.T) {
+	_, s := served(t, hosttest.Config{})
+	target, o := targetOf(s), bare(t)
+	target.IdentityFile = ""
+	text, err := os.ReadFile(s.KeyFile)
+	if err == nil {
+		err = os.Mkdir(filepath.Join(o.Home, ".ssh"), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(o.Home, ".ssh", "id_ed25519"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial(t, target, o)
+}
+
 func TestEncryptedKey(t *testing.T) {
 	k, file := encrypted(t, "open sesame")
 	_, s := served(t, hosttest.Config{Keys: []xssh.PublicKey{k.public()}})

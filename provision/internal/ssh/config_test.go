@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/droverctl/drover/provision/host/hosttest"
 	"github.com/droverctl/drover/provision/internal/ssh"
@@ -133,6 +134,11 @@ func TestProxyJump(t *testing.T) {
 		t.Errorf("outer: %d connections", outer.Connections())
 	}
 	c.Close()
+	for end := time.Now().Add(10 * time.Second); outer.Open() != 1; time.Sleep(time.Millisecond) { // the shared one
+		if time.Now().After(end) {
+			t.Fatalf("outer: %d connections are open", outer.Open())
+		}
+	}
 
 	// A shared connection that broke is made anew for the next host.
 	o.Jumps = &ssh.Jumps{}
