@@ -90,7 +90,7 @@ func (a Artifact) Apply(ctx context.Context, w World, _ plan.Change) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(a.script()), Limit: 10 * time.Minute})
+	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(whole(a.script())), Limit: 10 * time.Minute})
 	return err
 }
 

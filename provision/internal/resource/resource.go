@@ -77,3 +77,7 @@ func DigestOf(items ...plan.Item) string {
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
+
+// whole makes a script that is run only when all of it has come: a connection
+// that is cut in the middle looks to sh like a script that ends there.
+func whole(script string) string { return "drover() {\n" + script + "\n}\ndrover\n" }

@@ -93,7 +93,7 @@ systemctl enable --quiet %[1]s
 systemctl reset-failed %[1]s 2>/dev/null || :
 systemctl %[2]s %[1]s
 `, host.Quote(u.Name), cmp.Or(u.Verb, "restart"))
-	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(script), Limit: limit})
+	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(whole(script)), Limit: limit})
 	if err == nil {
 		err = u.settle(ctx, w, h, c.Action, limit)
 	}
