@@ -110,7 +110,7 @@ func (p Power) Cut(ctx context.Context) error {
 func (p Power) AwaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	last := errors.New("not tried yet")
+	var last error
 	for {
 		on, err := p.On()
 		if err != nil {

@@ -54,7 +54,7 @@ func Enter(namespace string, f func() error) error {
 		return fmt.Errorf("namespace: %w", err)
 	}
 	defer unix.Close(home)
-	target, err := unix.Open("/run/netns/"+namespace, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	target, err := unix.Open(namespaceDir+"/"+namespace, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("namespace %s: %w", namespace, err)

@@ -8,8 +8,13 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/droverctl/drover/cmd/drover-lab/internal/topology"
 )
+
+// namespaceDir is where `ip netns` keeps namespaces.
+const namespaceDir = "/run/netns"
 
 // prefix marks the namespaces that are ours.
 const prefix = "drover-lab."
@@ -19,7 +24,7 @@ func Namespace(lab, party string) string { return prefix + lab + "." + party }
 
 // Namespaces are the names of the lab's namespaces that exist.
 func Namespaces(lab string) ([]string, error) {
-	entries, err := os.ReadDir("/run/netns")
+	entries, err := os.ReadDir(namespaceDir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -234,13 +239,31 @@ func Destroy(ctx context.Context, lab string) error {
 	for _, ns := range names {
 		errs = append(errs, ip(ctx, "", "netns del "+ns))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, tidy(namespaceDir))...)
+}
+
+// tidy undoes what `ip netns add` did to the directory of namespaces when it
+// made the first: it is a mount of its own. ip does so again when it needs it;
+// for the same reason the directory stays, as another lab may be about to use it.
+func tidy(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || len(entries) > 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("network namespaces: %w", err)
+	}
+	err = unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EBUSY) { // no mount, or in use again
+		return fmt.Errorf("unmount %s: %w", dir, err)
+	}
+	return nil
 }
 
 func fabricNS(lab string) string { return Namespace(lab, topology.Fabric) }
 
 func exists(namespace string) bool {
-	_, err := os.Lstat("/run/netns/" + namespace)
+	_, err := os.Lstat(namespaceDir + "/" + namespace)
 	return err == nil
 }
 

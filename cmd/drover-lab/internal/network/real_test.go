@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/droverctl/drover/cmd/drover-lab/internal/topology"
 )
 
@@ -231,6 +233,44 @@ func TestEnter(t *testing.T) {
 	}
 	if err := Enter("no-such", func() error { t.Error("called"); return nil }); err == nil || !strings.Contains(err.Error(), "namespace no-such") {
 		t.Errorf("no such namespace: %v", err)
+	}
+}
+
+// The directory of namespaces is as it was before the first, once the last of
+// anybody is gone.
+func TestTidy(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to mount")
+	}
+	dir := t.TempDir()
+	mounted := func() bool {
+		content, err := os.ReadFile("/proc/self/mounts")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(content), " "+dir+" ")
+	}
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }) // for when the test fails half-way
+	of := dir + "/somebody-else"
+	if err := os.WriteFile(of, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := tidy(dir); err != nil || !mounted() {
+		t.Errorf("in use, and unmounted: %v", err)
+	}
+	if err := os.Remove(of); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := tidy(dir); err != nil || mounted() {
+			t.Errorf("empty, and mounted: %v", err)
+		}
+	}
+	if err := tidy(dir + "/absent"); err != nil {
+		t.Errorf("no directory: %v", err)
 	}
 }
 
