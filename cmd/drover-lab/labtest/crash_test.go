@@ -60,8 +60,8 @@ func TestKilledUpIsTakenDownWhole(t *testing.T) {
 		moment := time.Duration((float64(n) + r.Float64()) / float64(kills()) * float64(whole.took))
 		up := l.start(t, "up", inventory)
 		killed := up.after(moment, syscall.SIGKILL)
-		at := lastLine(up.result().stderr)
-		t.Logf("killed %v after %s (%s)", killed, moment.Round(time.Millisecond), at)
+		up.result()
+		t.Logf("killed %v after %s", killed, moment.Round(time.Millisecond))
 		if soak() && n%2 == 1 || n == kills()-1 {
 			again := l.run(t, "up", inventory)
 			if again.code != 0 {
@@ -69,6 +69,22 @@ func TestKilledUpIsTakenDownWhole(t *testing.T) {
 			}
 			l.healthy(t)
 		}
+		l.downToNothing(t, before)
+	}
+}
+
+// A killed down is done by another.
+func TestKilledDownIsDoneAgain(t *testing.T) {
+	l, before := crashing(t)
+	inventory := l.inventory(t, 1, 0, 1)
+	r := rand.New(rand.NewPCG(uint64(seed(t)), 9))
+	for range kills() {
+		l.must(t, "up", inventory)
+		down := l.start(t, "down")
+		moment := time.Duration(r.Int64N(int64(600 * time.Millisecond)))
+		killed := down.after(moment, syscall.SIGKILL)
+		down.result()
+		t.Logf("killed %v after %s", killed, moment.Round(time.Millisecond))
 		l.downToNothing(t, before)
 	}
 }
@@ -155,9 +171,4 @@ func TestTwoAtOnce(t *testing.T) {
 func TestDownOfNothing(t *testing.T) {
 	l, before := crashing(t)
 	l.downToNothing(t, before)
-}
-
-func lastLine(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return lines[len(lines)-1]
 }

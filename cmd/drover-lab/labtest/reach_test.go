@@ -74,6 +74,9 @@ func reached(t *testing.T, all []party) map[way]bool {
 				err := within(from.ns, func() error { return ping(to.address, uint16(i<<8|j)) })
 				note(t, &mu, open, way{from.name, to.name, "icmp"}, err)
 			})
+			wg.Go(func() {
+				note(t, &mu, open, way{from.name, to.name, "one way"}, send(from, to))
+			})
 			if to.port == 0 {
 				continue
 			}
@@ -126,6 +129,37 @@ func dial(to netip.Addr, port int) error {
 	if err == nil {
 		conn.Close()
 	}
+	return err
+}
+
+// send sends datagrams that nobody answers: only they tell whether each direction
+// of a cut is closed, as a ping fails when either is.
+func send(from, to party) error {
+	var in *net.UDPConn
+	err := within(to.ns, func() (err error) {
+		in, err = net.ListenUDP("udp4", &net.UDPAddr{IP: to.address.AsSlice()})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errProbe, err)
+	}
+	defer in.Close()
+	err = within(from.ns, func() error {
+		out, err := net.DialUDP("udp4", nil, in.LocalAddr().(*net.UDPAddr))
+		if err != nil {
+			return err // no route
+		}
+		defer out.Close()
+		_, err = out.Write([]byte("hello"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := in.SetReadDeadline(time.Now().Add(probeLimit)); err != nil {
+		return fmt.Errorf("%w: %w", errProbe, err)
+	}
+	_, err = in.Read(make([]byte, 16))
 	return err
 }
 
