@@ -19,6 +19,7 @@ type cluster struct {
 	shape
 	kubectlPath string
 	booted      time.Duration // how long the first apply took
+	kinds       []string      // that the API lists
 }
 
 // drover runs drover on the cluster's inventory, whatever comes of it.
@@ -105,7 +106,11 @@ func (c *cluster) kubectlIn(t testing.TB, stdin string, args ...string) string {
 
 func (c *cluster) tryKubectl(t testing.TB, stdin string, args ...string) result {
 	t.Helper()
-	return run(t, stdin, c.kubectlPath, append([]string{"--kubeconfig", c.kubeconfig(), "--request-timeout=20s"}, args...)...)
+	return run(t, stdin, c.kubectlPath, c.kubectlArgs(args...)...)
+}
+
+func (c *cluster) kubectlArgs(args ...string) []string {
+	return append([]string{"--kubeconfig", c.kubeconfig(), "--cache-dir", filepath.Join(workDir(), "kube-cache", c.name), "--request-timeout=20s"}, args...)
 }
 
 // get reads objects of the API into v.

@@ -1,0 +1,223 @@
+package labtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// config is the operator's access to the API, at another address and, with a
+// machine's name, as from there.
+func (c *cluster) config(t testing.TB, machine, address string) *rest.Config {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Host = "https://" + address
+	config.APIPath = "/api"
+	config.GroupVersion = &scheme.Scheme.PrioritizedVersionsForGroup("")[0]
+	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	config.Timeout = 30 * time.Second
+	config.QPS = -1
+	config.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return dialIn(ctx, c.lab, machine, network, addr)
+	}
+	return config
+}
+
+// dialIn opens a connection as a program on a machine of the lab would: a socket
+// belongs to the network namespace of the thread that makes it.
+func dialIn(ctx context.Context, l lab, machine, network, addr string) (net.Conn, error) {
+	if machine == "" {
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}
+	type dialed struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan dialed, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		ns, err := os.Open("/run/netns/drover-lab." + l.name + "." + machine)
+		if err == nil {
+			defer ns.Close()
+			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		}
+		var conn net.Conn
+		if err == nil {
+			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		}
+		done <- dialed{conn, err}
+	}()
+	d := <-done
+	return d.conn, d.err
+}
+
+// plain makes a client's connections serve one request each, and answers be what
+// they are: nothing is repeated.
+func plain(config *rest.Config) (*http.Client, error) {
+	transport, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: transport, DialContext: config.Dial},
+		Timeout:   config.Timeout,
+	}, nil
+}
+
+// asker asks one API server whether it is ready, on a new connection each time.
+func (c *cluster) asker(t testing.TB, address string) func() error {
+	t.Helper()
+	client, err := plain(c.config(t, "", address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		resp, err := client.Get("https://" + address + ":6443/readyz")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return errors.New(resp.Status)
+		}
+		return nil
+	}
+}
+
+// writer writes through a node's own endpoint, one request after the other.
+type writer struct {
+	name  string
+	once  func(n int) error
+	again atomic.Int64 // answers that said to come again
+	halt  chan struct{}
+	ended sync.WaitGroup
+
+	done, retried int
+	failed        []string
+}
+
+// endpoint is where a node reaches the API.
+const endpoint = "127.0.0.1:16443"
+
+// write begins to write as a program on a node. A "plain" client opens a
+// connection for each request and repeats nothing. The "usual" one is what
+// Kubernetes' own programs use: it keeps its connection, and on 429 with
+// Retry-After comes again, which is how API servers that go send clients away.
+func (c *cluster) write(t testing.TB, node, name string) *writer {
+	t.Helper()
+	w := &writer{name: name, halt: make(chan struct{})}
+	config := c.config(t, node, endpoint)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if err == nil && resp.StatusCode == http.StatusTooManyRequests {
+				w.again.Add(1)
+			}
+			return resp, err
+		})
+	})
+	path := "/api/v1/namespaces/default/configmaps/labtest-" + name
+	switch name {
+	case "plain":
+		client, err := plain(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.once = func(n int) error { return patch(client, "https://"+endpoint+path, value(n)) }
+	default:
+		client, err := rest.RESTClientFor(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.once = func(n int) error {
+			return client.Patch(types.MergePatchType).AbsPath(path).Body(value(n)).Do(context.Background()).Error()
+		}
+	}
+	c.kubectl(t, "create", "configmap", "labtest-"+name)
+	w.ended.Go(w.loop)
+	t.Cleanup(func() { w.stop() })
+	return w
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// value is a change that was not made before.
+func value(n int) []byte {
+	body, err := json.Marshal(map[string]any{"data": map[string]string{"n": fmt.Sprint(n)}})
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+func patch(client *http.Client, url string, body []byte) error {
+	req, err := http.NewRequest(http.MethodPatch, url, strings.NewReader(string(body)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", string(types.MergePatchType))
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+func (w *writer) loop() {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-w.halt:
+			return
+		case <-tick.C:
+		}
+		err := w.once(n)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			w.retried++
+			err = w.once(n)
+		}
+		if err != nil {
+			w.failed = append(w.failed, fmt.Sprintf("%s, after %d writes: %v", time.Now().Format("15:04:05.000"), w.done, err))
+			continue
+		}
+		w.done++
+	}
+}
+
+// stop ends the writing and tells how it went.
+func (w *writer) stop() (done, retried int, failed []string) {
+	select {
+	case <-w.halt:
+	default:
+		close(w.halt)
+	}
+	w.ended.Wait()
+	return w.done, w.retried, w.failed
+}
