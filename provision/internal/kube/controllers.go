@@ -40,7 +40,7 @@ func (c *Client) controller(ctx context.Context, namespace string, ref *metav1.O
 		}
 		up := metav1.GetControllerOf(meta)
 		if up == nil {
-			found.ours = isOurs(meta)
+			found.ours = madeByUs(meta)
 			return found, nil
 		}
 		ref = up

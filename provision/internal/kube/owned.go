@@ -94,6 +94,14 @@ func isOurs(o metav1.Object) bool {
 	return o.GetLabels()[ManagedByLabel] == ManagedBy && labelledByUs(o.GetManagedFields())
 }
 
+// madeByUs reports whether drover applied an object. That is no leave to prune it,
+// but what runs for it is none of the users'.
+func madeByUs(o metav1.Object) bool {
+	return slices.ContainsFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == FieldManager && e.Operation == metav1.ManagedFieldsOperationApply
+	})
+}
+
 // labelledByUs reports whether it was drover that set the label by which its
 // objects are found.
 func labelledByUs(entries []metav1.ManagedFieldsEntry) bool {

@@ -79,9 +79,9 @@ func (w Workload) String() string {
 	return fmt.Sprintf("%s %s/%s (%d pods)", w.Kind, w.Namespace, w.Name, w.Pods)
 }
 
-// Workloads are what runs and is neither drover's own nor a DaemonSet's, which
-// runs for the sake of the nodes.
-func (c *Client) Workloads(ctx context.Context) ([]Workload, error) {
+// Workloads are what runs, on the nodes named or anywhere, and is neither drover's
+// own nor a DaemonSet's, which runs for the sake of the nodes.
+func (c *Client) Workloads(ctx context.Context, on ...string) ([]Workload, error) {
 	pods, err := c.pods(ctx, metav1.NamespaceAll)
 	if err != nil {
 		return nil, err
@@ -91,6 +91,9 @@ func (c *Client) Workloads(ctx context.Context) ([]Workload, error) {
 	for i := range pods {
 		if pods[i].Status.Phase == corev1.PodFailed {
 			continue // it ended
+		}
+		if len(on) > 0 && !slices.Contains(on, pods[i].Spec.NodeName) {
+			continue
 		}
 		top, err := c.top(ctx, &pods[i], owners)
 		if err != nil {
@@ -123,7 +126,7 @@ type owner struct {
 func (c *Client) top(ctx context.Context, pod *corev1.Pod, seen map[Key]owner) (owner, error) {
 	ref := metav1.GetControllerOf(pod)
 	if ref == nil {
-		return owner{Kind: "Pod", Name: pod.Name, ours: isOurs(pod)}, nil
+		return owner{Kind: "Pod", Name: pod.Name, ours: madeByUs(pod)}, nil
 	}
 	if ref.Kind == "DaemonSet" || ref.Kind == "Node" {
 		return owner{Kind: ref.Kind, Name: ref.Name}, nil

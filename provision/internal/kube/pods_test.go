@@ -110,8 +110,7 @@ func TestWorkloads(t *testing.T) {
 	namespace(t, c, "users")
 	namespace(t, c, "system")
 	text := strings.ReplaceAll(deployment, "%NS%", "system")
-	ours := object(t, text)
-	Own(ours)
+	ours := object(t, text) // without our label: what we applied is ours all the same
 	if err := c.Apply(t.Context(), ours); err != nil {
 		t.Fatal(err)
 	}
@@ -158,5 +157,8 @@ func TestWorkloads(t *testing.T) {
 	want := []string{"Deployment users/dns (2 pods)", "Pod users/alone (1 pods)", "ReplicaSet users/gone (1 pods)", "Thing users/thing (1 pods)"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if here, err := c.Workloads(t.Context(), "no-such-node"); err != nil || len(here) > 0 {
+		t.Errorf("on a node without pods: %v, %v", here, err)
 	}
 }
