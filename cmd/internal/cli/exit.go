@@ -34,7 +34,7 @@ var exitCodes = []struct {
 }{
 	{exitOK, "done, or nothing to do"},
 	{exitError, "error"},
-	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode)"},
+	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
 	{exitWarnings, "warnings, with --fail-on=warn"},
 	{exitUsage, "wrong usage"},

@@ -1,0 +1,49 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/droverctl/drover/provision/internal/etcd"
+	"github.com/droverctl/drover/provision/internal/pki"
+)
+
+// Etcd is a client of the cluster's etcd, by way of the masters that were
+// reached. The caller closes it.
+func (a *Access) Etcd() (*etcd.Client, error) {
+	if !a.Exists() {
+		return nil, ErrNoCluster
+	}
+	if len(a.Masters) == 0 {
+		return nil, errors.New("no master could be reached")
+	}
+	ca := a.Bundle.Authority(pki.EtcdCA)
+	cert, key, err := ca.Issue(pki.EtcdAdminLeaf(), a.Now())
+	if err != nil {
+		return nil, fmt.Errorf("drover's own access to etcd: %w", err)
+	}
+	var endpoints []string
+	for _, m := range a.Masters {
+		endpoints = append(endpoints, "https://"+netip.AddrPortFrom(m.Address, etcdPort).String())
+	}
+	return etcd.Connect(etcd.Config{
+		Endpoints: endpoints, CA: ca.CertPEM(), Cert: cert, Key: key, Dial: a.dialMember, Timeout: readyLimit,
+	})
+}
+
+// dialMember reaches a member from its own master, or, where that one is not
+// connected, from any: the member may be alive although its master's SSH is not.
+func (a *Access) dialMember(ctx context.Context, network, addr string) (net.Conn, error) {
+	by := a.Masters[0]
+	if to, err := netip.ParseAddrPort(addr); err == nil {
+		for _, m := range a.Masters {
+			if m.Address == to.Addr() {
+				by = m
+			}
+		}
+	}
+	return by.Dial(ctx, network, addr)
+}
