@@ -42,7 +42,13 @@ func (b *builder) etcd(h inventory.Host, system []plan.ID) error {
 	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.MasterReleases(b.Cluster), "etcd"), certs,
 		[]plan.Item{sharedItem(h, caFile(pki.EtcdCA))})
 	data := b.add(resource.Dir{Host: h.Name, Path: manifests.EtcdDataDir, Mode: 0o700})
-	join := b.add(b.etcdJoin(h))
+	begin := b.etcdJoin(h)
+	// What began has to have its keys: else a run that is killed in between leaves
+	// a beginning that nobody can finish.
+	for _, f := range trust.Files() {
+		begin.Needs = append(begin.Needs, resource.FileID(h.Name, f.Path))
+	}
+	join := b.add(begin)
 	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.EtcdUnit, Inputs: inputs, Serial: "etcd",
 		Needs: append(slices.Clone(system), data.ID, join.ID)})
 	b.add(b.etcdJoined(h, unit.ID))
