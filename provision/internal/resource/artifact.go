@@ -45,8 +45,7 @@ func (a Artifact) Item() plan.Item {
 	}}
 }
 
-func (a Artifact) dir() string    { return under(OptDir, a.Component) }
-func (a Artifact) record() string { return under(a.dir(), a.Version, "record.drover") }
+func (a Artifact) dir() string { return under(OptDir, a.Component) }
 
 // Scope is the component's directory.
 func (a Artifact) Scope() facts.Scope { return facts.Scope{Trees: []string{a.dir()}} }
