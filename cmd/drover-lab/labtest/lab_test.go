@@ -147,10 +147,26 @@ func (s status) machine(t testing.TB, name string) machine {
 	return machine{}
 }
 
+// answered is a status in which every machine that is on has answered: on a
+// computer that is busy with other things some may miss status's own deadline.
+func (l lab) answered(t testing.TB) (s status) {
+	t.Helper()
+	await(t, time.Minute, "every machine answers", func() error {
+		s = l.status(t)
+		for _, m := range s.Machines {
+			if m.State == "unreachable" {
+				return fmt.Errorf("%s: %s", m.Name, m.Error)
+			}
+		}
+		return nil
+	})
+	return s
+}
+
 // healthy fails unless every machine runs and the mirror answers.
 func (l lab) healthy(t testing.TB) status {
 	t.Helper()
-	s := l.status(t)
+	s := l.answered(t)
 	for _, m := range s.Machines {
 		if m.State != "running" {
 			t.Errorf("%s is %s (%s)", m.Name, m.State, m.Error)

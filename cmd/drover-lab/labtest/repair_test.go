@@ -15,11 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bootIDs of all machines that answer.
+// bootIDs of all machines that are on.
 func (l lab) bootIDs(t *testing.T) map[string]string {
 	t.Helper()
 	ids := map[string]string{}
-	for _, m := range l.status(t).Machines {
+	for _, m := range l.answered(t).Machines {
 		if m.State == "running" {
 			ids[m.Name] = l.bootID(t, m.Name)
 		}
