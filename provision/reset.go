@@ -39,6 +39,7 @@ type Reset struct {
 
 	session *Session
 	etcd    *cluster.Access // nil: no etcd is known of
+	done    func()
 }
 
 // ResetHost is one host that was reached.
@@ -71,8 +72,8 @@ func PlanReset(ctx context.Context, c *inventory.Cluster, names []string, o Opti
 
 // Close ends the connections.
 func (r *Reset) Close() {
-	if r.etcd != nil {
-		r.etcd.Close()
+	if r.done != nil {
+		r.done()
 	}
 	r.session.Close()
 }
@@ -179,8 +180,7 @@ func (r *Reset) reach(ctx context.Context, bundle *trust.Bundle) {
 	}
 	s.access = s.reach(ctx, bundle)
 	r.Warnings = append(r.Warnings, s.Warnings...)
-	r.etcd = s.way(bundle)
-	r.etcd.Open() // it may be well although the API is not
+	r.etcd, r.done = s.anyway() // it may be well although the API is not
 }
 
 // lookForWorkloads asks the API what runs. Where it does not answer, hosts on
@@ -208,7 +208,7 @@ func (r *Reset) lookForWorkloads(ctx context.Context) {
 		}
 	}
 	if len(busy) > 0 {
-		r.WorkloadsUnknown = fmt.Sprintf("the API cannot be asked whose the pods on %s are (%v)", strings.Join(busy, ", "), err)
+		r.WorkloadsUnknown = fmt.Sprintf("the API cannot be asked whose the pods on %s are", strings.Join(busy, ", "))
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/etcd"
+	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
@@ -131,7 +133,9 @@ func (s *Session) Status(ctx context.Context) Status {
 }
 
 func (s *Session) nodeStates(ctx context.Context) (map[string]kube.NodeState, error) {
-	api, err := s.access.API(ctx)
+	access, done := s.anyway()
+	defer done()
+	api, err := access.API(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -266,14 +270,20 @@ func (s *Session) etcdStatus(ctx context.Context) EtcdStatus {
 	return out
 }
 
-// askEtcd asks etcd even where the API does not answer: it may be why.
-func (s *Session) askEtcd(ctx context.Context) (etcd.Status, error) {
-	access := s.access
-	if s.verdict.Keeper != "" && !access.Exists() {
-		access = s.way(access.Bundle)
-		access.Open()
-		defer access.Close()
+// anyway is a way to a cluster that exists even where its API did not answer: etcd
+// may, and why the API does not is worth telling.
+func (s *Session) anyway() (access *cluster.Access, done func()) {
+	if s.verdict.Standing != identity.Existing || s.access.Exists() {
+		return s.access, func() {}
 	}
+	access = s.way(s.access.Bundle)
+	access.Open()
+	return access, access.Close
+}
+
+func (s *Session) askEtcd(ctx context.Context) (etcd.Status, error) {
+	access, done := s.anyway()
+	defer done()
 	client, err := access.Etcd()
 	if err != nil {
 		return etcd.Status{}, err
