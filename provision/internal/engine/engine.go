@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +46,7 @@ func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 // node is one pending change in the graph.
 type node struct {
 	change  plan.Change
+	needs   []*node       // what is pending before it
 	done    chan struct{} // closed when outcome is final
 	outcome report.Outcome
 }
@@ -73,17 +76,42 @@ func (r *run) link(p plan.Plan) {
 			r.serial[c.Serial] = make(chan struct{}, 1)
 		}
 	}
+	r.connect(p)
 	for _, n := range r.nodes {
 		r.wg.Go(func() {
 			defer close(n.done)
-			n.outcome = r.carryOut(n.change)
+			n.outcome = r.carryOut(n)
 		})
 	}
 }
 
+// connect gives each node the pending changes it comes after: those it needs, and
+// those that something it needs comes after. A condition that is met now hides
+// nobody behind it: what it stands for may be about to change. Changes come in an
+// order in which needs are first.
+func (r *run) connect(p plan.Plan) {
+	behind := map[plan.ID]map[*node]bool{} // of what is as wanted already
+	for _, c := range p.Changes {
+		before := map[*node]bool{}
+		for _, id := range slices.Concat(c.Needs, c.Triggers) {
+			if n := r.nodes[id]; n != nil {
+				before[n] = true
+				continue
+			}
+			maps.Copy(before, behind[id])
+		}
+		if n := r.nodes[c.ID]; n != nil {
+			n.needs = slices.Collect(maps.Keys(before))
+			continue
+		}
+		behind[c.ID] = before
+	}
+}
+
 // carryOut waits for what a change needs, makes it, and tells how it ended.
-func (r *run) carryOut(c plan.Change) report.Outcome {
-	if err := r.awaitNeeds(c); err != nil {
+func (r *run) carryOut(n *node) report.Outcome {
+	c := n.change
+	if err := n.awaitNeeds(); err != nil {
 		return r.skip(c, err)
 	}
 	release, err := r.admit(c)
@@ -106,17 +134,11 @@ func (r *run) carryOut(c plan.Change) report.Outcome {
 
 // awaitNeeds waits until everything the change needs is done. It needs no
 // deadline of its own: each of those ends by its own.
-func (r *run) awaitNeeds(c plan.Change) error {
-	for _, needs := range [][]plan.ID{c.Needs, c.Triggers} {
-		for _, id := range needs {
-			need, pending := r.nodes[id]
-			if !pending {
-				continue
-			}
-			<-need.done
-			if need.outcome.Kind != report.Done {
-				return fmt.Errorf("needs %s, which was %s", id, need.outcome.Kind)
-			}
+func (n *node) awaitNeeds() error {
+	for _, need := range n.needs {
+		<-need.done
+		if need.outcome.Kind != report.Done {
+			return fmt.Errorf("needs %s, which was %s", need.change.ID, need.outcome.Kind)
 		}
 	}
 	return nil

@@ -194,6 +194,39 @@ func TestIndependentHostsDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
+// A condition that is met stands between two changes: the second still waits for
+// the first.
+func TestAMetConditionHidesNobodyBehindIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		first, gate, last := w.thing("a", "etcd", time.Second), w.thing("c", "quorum", 0, id("a", "etcd")), w.thing("b", "api", time.Second, id("c", "quorum"))
+		rs := map[plan.ID]resource.Resource{}
+		have := map[plan.ID]plan.State{gate.item.ID: gate.item.Want}
+		var items []plan.Item
+		for _, x := range []thing{first, gate, last} {
+			rs[x.item.ID] = x
+			items = append(items, x.item)
+			if _, met := have[x.item.ID]; !met {
+				have[x.item.ID] = plan.State{"is": "old"}
+			}
+		}
+		w.made[gate.item.ID] = true
+		p, err := plan.Diff("c", items, have)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := Engine{Resources: rs, Sink: &sink{}, Now: time.Now, PerHost: 1,
+			Look: func(context.Context, string, facts.Scope) (facts.Snapshot, error) { return facts.Snapshot{}, nil }}
+		start := time.Now()
+		if got := outcomes(e.Run(t.Context(), p)); got != "a/thing:etcd done, b/thing:api done" {
+			t.Error(got)
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("both took %s, want one after the other", took)
+		}
+	})
+}
+
 // Whatever the graph: needs come first, no host does more than it may at once,
 // and what must not be disturbed twice at once is not.
 func TestOrderHoldsInAnyGraph(t *testing.T) {
