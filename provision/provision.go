@@ -107,7 +107,43 @@ func (s *Session) Apply(ctx context.Context, p plan.Plan, sink report.Sink) repo
 		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access},
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Look: s.lookAt,
 	}
-	return e.Run(ctx, p)
+	r := e.Run(ctx, p)
+	return s.settle(ctx, e.World, p, r, sink)
+}
+
+// settle looks again at the conditions that were met before the run: a change
+// somewhere else may have upset them for a while. Only what is well then is done.
+func (s *Session) settle(ctx context.Context, w resource.World, p plan.Plan, r report.Report, sink report.Sink) report.Report {
+	if len(r.Outcomes) == 0 || len(r.Failed()) > 0 {
+		return r
+	}
+	start := s.options.Now()
+	gates := s.gates()
+	for _, c := range p.Changes {
+		gate, ok := gates[c.ID]
+		if !ok || c.Action != plan.NoOp {
+			continue
+		}
+		w.Waiting = func(text string) {
+			sink.Event(report.Event{Time: s.options.Now(), Kind: report.Waiting, ID: c.ID, Action: c.Action, Text: text})
+		}
+		if err := gate.Apply(ctx, w, c); err != nil {
+			sink.Event(report.Event{Time: s.options.Now(), Kind: report.Failed, ID: c.ID, Action: c.Action, Err: err})
+			r.Outcomes = append(r.Outcomes, report.Outcome{Change: c, Kind: report.Failed, Err: err})
+		}
+	}
+	r.Took += s.options.Now().Sub(start)
+	return r
+}
+
+func (s *Session) gates() map[plan.ID]resource.Gate {
+	gates := map[plan.ID]resource.Gate{}
+	for _, r := range s.resources {
+		if g, ok := r.(resource.Gate); ok {
+			gates[g.Item().ID] = g
+		}
+	}
+	return gates
 }
 
 // Close ends the connections.

@@ -89,7 +89,11 @@ func (b *builder) calicoIDs() []plan.ID {
 func (b *builder) apply(objs []manifests.Object, needs []plan.ID) []plan.ID {
 	var list []*unstructured.Unstructured
 	for _, o := range objs {
-		list = append(list, &unstructured.Unstructured{Object: o})
+		obj := &unstructured.Unstructured{Object: o}
+		if obj.GetKind() != "Namespace" { // those are Kubernetes' own: drover only labels them
+			kube.Own(obj) // so that it is found when it is no longer wanted
+		}
+		list = append(list, obj)
 	}
 	return b.applyAll(list, needs)
 }
