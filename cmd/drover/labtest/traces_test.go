@@ -101,9 +101,9 @@ func (c *cluster) allTraces(t *testing.T) traces {
 	return tr
 }
 
-// trace is an object's name and what of it moves when somebody changes it. A
-// Node's heartbeat moves its resourceVersion, and its health its taints: what
-// counts of it is the rest.
+// trace is an object's name and what of it moves when somebody changes it. Of an
+// object with a status that is its labels and its spec; a Node's health moves its
+// taints, too.
 func trace(raw json.RawMessage) (key, version string, err error) {
 	var o object
 	if err := json.Unmarshal(raw, &o); err != nil {
@@ -111,9 +111,11 @@ func trace(raw json.RawMessage) (key, version string, err error) {
 	}
 	m := o.Metadata
 	key = strings.TrimSpace(fmt.Sprintf("%s %s", o.Kind, strings.TrimPrefix(m.Namespace+"/"+m.Name, "/")))
-	if o.Kind != "Node" {
+	if len(o.Status) == 0 {
 		return key, fmt.Sprintf("%s version %s generation %d", m.UID, m.ResourceVersion, m.Generation), nil
 	}
+	// Its status moves its resourceVersion: whoever reports on it writes there, a
+	// kubelet that was started again for each of its pods.
 	if taints, ok := o.Spec["taints"].([]any); ok {
 		o.Spec["taints"] = slices.DeleteFunc(taints, func(item any) bool {
 			taint, _ := item.(map[string]any)
@@ -126,6 +128,7 @@ func trace(raw json.RawMessage) (key, version string, err error) {
 	}
 	labels, err1 := json.Marshal(m.Labels)
 	spec, err2 := json.Marshal(o.Spec)
+	// Not its generation: a taint that came and went counts there.
 	return key, fmt.Sprintf("%s %s %s", m.UID, labels, spec), errors.Join(err1, err2)
 }
 
