@@ -59,6 +59,7 @@ demo: build ## see the main job: sets up all it needs and shows the result
 	bin/drover -i examples/lab artifacts lock
 	bin/drover -i examples/lab apply --auto-approve
 	bin/drover -i examples/lab plan
+	bin/drover -i examples/lab status
 	$(LAB) --lab lab router f5-a show ip route bgp
 	@echo; echo "Look around:   bin/drover-lab status; bin/drover -i examples/lab kubeconfig"
 	@echo "Take it down:  make demo-down"
