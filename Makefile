@@ -2,6 +2,7 @@
 
 GO      ?= go
 LAB     := bin/drover-lab
+TESTSUM := $(GO) tool gotestsum --format pkgname
 # One seed a day, printed with every run; a failure is repeated with SEED=….
 SEED    ?= $(shell date +%Y%m%d)
 # The lab suites make real machines: they need root on Linux.
@@ -16,9 +17,7 @@ build: ## build the binaries into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
 tools: # what the tests need of this machine, where it can be installed
-	@if ! command -v gcc >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends gcc libc6-dev; \
-	fi
+	@.ci/tools
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l cmd examples inventory manifests provision); [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
@@ -28,8 +27,13 @@ lint: ## gofmt, go vet, staticcheck
 test-short: tools build lint ## unit tests and scripts of the real binaries, under a minute
 	$(GO) test -race -short ./...
 
+# Unit tests talk to real components where the lab has built them, so that comes
+# first. What was skipped, and why, is in the summary at the end.
 test: tools build lint ## everything: unit tests, scripts, and as root on Linux the lab suites
-	$(GO) test -race ./...
+ifeq ($(CAN_LAB),yes)
+	$(LAB) components build
+endif
+	$(TESTSUM) -- -race ./...
 ifeq ($(CAN_LAB),yes)
 	$(MAKE) lab-test
 else
@@ -48,8 +52,9 @@ soak: build ## the lab suites with full counts
 	@echo "seed $(SEED)"
 	$(LAB_ENV) DROVER_SOAK=1 $(GO) test -count=1 -p 1 -v -timeout 120m $(SUITES)
 
-bench: build ## figures: how long a lab takes to come up and go, and what it uses
+bench: build ## figures: how long labs and clusters take to come up, by phase, and what they use
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/drover-lab/labtest
+	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/drover/labtest
 
 lab: build ## bring up the example lab
 	$(LAB) up examples/lab

@@ -62,6 +62,13 @@ type FileMeta struct {
 	Owner string      // "root:root" when empty
 }
 
+// File is a file with what is to be in it, which may be secret.
+type File struct {
+	Path    string
+	Content []byte
+	FileMeta
+}
+
 // Reader looks at a host. Its commands must change nothing; the test fake
 // refuses any that is not on its list of those that only look.
 type Reader interface {
@@ -81,6 +88,9 @@ type Writer interface {
 	// temporary file beside it, which is renamed into place. Parent directories
 	// are made (0755). Content may be secret.
 	WriteFile(ctx context.Context, path string, content []byte, meta FileMeta) error
+	// WriteFiles replaces several files in one go: none gets its name before all
+	// have arrived whole, and then they get theirs in the order given.
+	WriteFiles(ctx context.Context, files []File) error
 }
 
 // ExitError is a command that ran and failed.

@@ -34,9 +34,10 @@ var (
 	oneLab   = lab{name: "dt-one", net: "10.94.0"}
 	threeLab = lab{name: "dt-three", net: "10.94.1"}
 	killLab  = lab{name: "dt-kill", net: "10.94.2"}
+	benchLab = lab{name: "dt-bench", net: "10.94.3"}
 )
 
-func allLabs() []lab { return []lab{oneLab, threeLab, killLab} }
+func allLabs() []lab { return []lab{oneLab, threeLab, killLab, benchLab} }
 
 // unable is why the lab suites cannot run here, or "".
 func unable() string {

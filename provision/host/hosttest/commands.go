@@ -17,7 +17,7 @@ import (
 // uses and refuse all others.
 func usualCommands() map[string]Handler {
 	return map[string]Handler{
-		"drover-write": writeFile,
+		"drover-write": writeFile, "drover-write-files": writeFiles,
 		"systemctl":    systemctl,
 		"sysctl":       sysctl,
 		"sha256sum":    sha256sum,
@@ -84,6 +84,35 @@ func writeFile(s *State, c Call) host.Result {
 	}
 	if err := s.Put(name, string(c.Stdin), fs.FileMode(mode), owner); err != nil {
 		return fail(1, "mv: %v", err)
+	}
+	return host.Result{}
+}
+
+// writeFiles plays the transport's script of that name: all or none.
+func writeFiles(s *State, c Call) host.Result {
+	if len(c.Argv) < 2 || c.Argv[1] != strconv.Itoa((len(c.Argv)-2)/4) || len(c.Argv)%4 != 2 {
+		return refused(c)
+	}
+	left := c.Stdin
+	var put []func() error
+	for args := c.Argv[2:]; len(args) > 0; args = args[4:] {
+		name, owner := args[0], args[2]
+		mode, err := strconv.ParseUint(args[1], 8, 32)
+		size, err2 := strconv.Atoi(args[3])
+		if err != nil || err2 != nil {
+			return refused(c)
+		}
+		if len(left) < size {
+			return fail(74, "%s: %d of %d bytes arrived", name, len(left), size)
+		}
+		content := string(left[:size])
+		left = left[size:]
+		put = append(put, func() error { return s.Put(name, content, fs.FileMode(mode), owner) })
+	}
+	for _, p := range put {
+		if err := p(); err != nil {
+			return fail(1, "mv: %v", err)
+		}
 	}
 	return host.Result{}
 }

@@ -103,6 +103,27 @@ func (h *Host) WriteFile(ctx context.Context, name string, content []byte, meta 
 	return h.exitError(c, res, err)
 }
 
+// WriteFiles replaces several files.
+func (h *Host) WriteFiles(ctx context.Context, files []host.File) error {
+	c := host.Cmd{Argv: []string{"drover-write-files", fmt.Sprint(len(files))}}
+	var contents []io.Reader
+	op := Op{Kind: OpWrite}
+	for _, f := range files {
+		owner := f.Owner
+		if owner == "" {
+			owner = "root:root"
+		}
+		c.Argv = append(c.Argv, f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), owner, fmt.Sprint(len(f.Content)))
+		contents = append(contents, bytes.NewReader(f.Content))
+	}
+	if len(files) > 0 {
+		op.Path = files[0].Path
+	}
+	op.Argv, c.Stdin = c.Argv, io.MultiReader(contents...)
+	res, err := h.operate(ctx, c, op)
+	return h.exitError(c, res, err)
+}
+
 func (h *Host) exitError(c host.Cmd, res host.Result, err error) error {
 	if err != nil || res.Exit == 0 {
 		return err

@@ -116,8 +116,11 @@ func (x *session) command(line, marker string, argv []string) (host.Result, erro
 	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" && strings.HasPrefix(argv[2], ": drover-") {
 		op.Argv = argv[3:] // the transport's own scripts are played by name
 	}
-	if op.Argv[0] == "drover-write" {
+	switch {
+	case op.Argv[0] == "drover-write":
 		op.Path = op.Argv[1]
+	case op.Argv[0] == "drover-write-files" && len(op.Argv) > 2:
+		op.Path = op.Argv[2]
 	}
 	fault, n := h.begin(op)
 	if op.Argv[0] == "drover-stop" && !fault.strikes(Before) {

@@ -33,7 +33,10 @@ type Engine struct {
 // more.
 func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 	start := e.Now()
-	r := &run{Engine: e, ctx: ctx, nodes: map[plan.ID]*node{}, hosts: map[string]chan struct{}{}, serial: map[string]chan struct{}{}, broken: map[string]error{}}
+	r := &run{
+		Engine: e, ctx: ctx, nodes: map[plan.ID]*node{}, hosts: map[string]chan struct{}{}, serial: map[string]chan struct{}{},
+		batches: map[string]*batch{}, broken: map[string]error{},
+	}
 	r.link(p)
 	r.wg.Wait()
 	rep := report.Report{Took: e.Now().Sub(start)}
@@ -54,11 +57,12 @@ type node struct {
 // run is the state of one Run.
 type run struct {
 	Engine
-	ctx    context.Context
-	nodes  map[plan.ID]*node
-	hosts  map[string]chan struct{} // a host's free places
-	serial map[string]chan struct{} // one place a word
-	wg     sync.WaitGroup
+	ctx     context.Context
+	nodes   map[plan.ID]*node
+	hosts   map[string]chan struct{} // a host's free places
+	serial  map[string]chan struct{} // one place a word
+	batches map[string]*batch        // what is to be written on a host
+	wg      sync.WaitGroup
 
 	mu     sync.Mutex
 	broken map[string]error // why nothing more is done on a host
@@ -71,6 +75,7 @@ func (r *run) link(p plan.Plan) {
 		r.nodes[c.ID] = &node{change: c, done: make(chan struct{})}
 		if host := c.ID.Host(); r.hosts[host] == nil {
 			r.hosts[host] = make(chan struct{}, max(1, r.PerHost))
+			r.batches[host] = &batch{}
 		}
 		if c.Serial != "" && r.serial[c.Serial] == nil {
 			r.serial[c.Serial] = make(chan struct{}, 1)
@@ -154,6 +159,9 @@ func (r *run) admit(c plan.Change) (release func(), err error) {
 		}
 	}
 	places := []chan struct{}{r.hosts[c.ID.Host()]}
+	if _, ok := r.Resources[c.ID].(resource.Written); ok {
+		places = nil // all that is written on a host at once takes one command
+	}
 	if c.Serial != "" && c.Action != plan.Create {
 		// First, so that nobody occupies a host while waiting for its turn.
 		places = append([]chan struct{}{r.serial[c.Serial]}, places...)
@@ -181,6 +189,9 @@ func (r *run) make(c plan.Change) error {
 	if !ok {
 		return fmt.Errorf("%s: in the plan, but nobody knows how to make it", c.ID)
 	}
+	if w, ok := res.(resource.Written); ok {
+		return r.write(r.nodes[c.ID], w)
+	}
 	world := r.World
 	world.Waiting = func(text string) {
 		r.tell(report.Event{Kind: report.Waiting, ID: c.ID, Action: c.Action, Text: text})
@@ -189,8 +200,15 @@ func (r *run) make(c plan.Change) error {
 		return err
 	}
 	have, err := r.observe(res, c.ID)
+	return became(c, have, err)
+}
+
+func lookError(err error) error { return fmt.Errorf("it was changed, but looking again failed: %w", err) }
+
+// became tells whether what is seen after a change is what was wanted.
+func became(c plan.Change, have plan.State, err error) error {
 	if err != nil {
-		return fmt.Errorf("it was changed, but looking again failed: %w", err)
+		return lookError(err)
 	}
 	if !have.Equal(c.Want) {
 		again, err := plan.Diff("", []plan.Item{{ID: c.ID, Want: c.Want}}, map[plan.ID]plan.State{c.ID: have})

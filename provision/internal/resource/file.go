@@ -45,14 +45,13 @@ func (f File) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	return fileState(snap, f.Path)
 }
 
-// Apply replaces the file.
-func (f File) Apply(ctx context.Context, w World, _ plan.Change) error {
-	h, err := w.Host(f.Host)
-	if err != nil {
-		return err
-	}
-	return h.WriteFile(ctx, f.Path, f.Content, host.FileMeta{Mode: f.Mode, Owner: f.Owner})
+// Files is the file.
+func (f File) Files(plan.Change) ([]host.File, error) {
+	return []host.File{{Path: f.Path, Content: f.Content, FileMeta: host.FileMeta{Mode: f.Mode, Owner: f.Owner}}}, nil
 }
+
+// Apply replaces the file.
+func (f File) Apply(ctx context.Context, w World, c plan.Change) error { return write(ctx, w, f, c) }
 
 func fileState(snap facts.Snapshot, p string) (plan.State, error) {
 	if _, dir := snap.Dirs[p]; dir {

@@ -26,6 +26,27 @@ type Resource interface {
 	Apply(ctx context.Context, w World, c plan.Change) error
 }
 
+// Written is a thing that is made by writing files and by nothing else: what of
+// it is due on a host at the same time goes there with one command.
+type Written interface {
+	Resource
+	// Files are what is to be written, in this order.
+	Files(c plan.Change) ([]host.File, error)
+}
+
+// write makes a Written by itself.
+func write(ctx context.Context, w World, r Written, c plan.Change) error {
+	files, err := r.Files(c)
+	if err != nil {
+		return err
+	}
+	h, err := w.Host(r.Item().ID.Host())
+	if err != nil {
+		return err
+	}
+	return h.WriteFiles(ctx, files)
+}
+
 // Seen is what an observation works from.
 type Seen struct {
 	Hosts map[string]facts.Snapshot

@@ -51,13 +51,16 @@ func (s Shared) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	return state, err
 }
 
+// Files is the file.
+func (s Shared) Files(plan.Change) ([]host.File, error) {
+	return []host.File{ofPKI(s.File, s.Bundle.Content(s.File.Path))}, nil
+}
+
 // Apply writes the file.
-func (s Shared) Apply(ctx context.Context, w World, _ plan.Change) error {
-	h, err := w.Host(s.Host)
-	if err != nil {
-		return err
-	}
-	return h.WriteFile(ctx, s.File.Path, s.Bundle.Content(s.File.Path), host.FileMeta{Mode: s.File.Mode, Owner: s.File.Owner})
+func (s Shared) Apply(ctx context.Context, w World, c plan.Change) error { return write(ctx, w, s, c) }
+
+func ofPKI(f pki.File, content []byte) host.File {
+	return host.File{Path: f.Path, Content: content, FileMeta: host.FileMeta{Mode: f.Mode, Owner: f.Owner}}
 }
 
 // Certificate is a leaf certificate and its key on a host.
@@ -117,22 +120,20 @@ func (c Certificate) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	return state, nil
 }
 
-// Apply issues a new certificate with a new key. The key goes first: a
-// certificate without its key would pass for whole.
-func (c Certificate) Apply(ctx context.Context, w World, _ plan.Change) error {
-	h, err := w.Host(c.Host)
-	if err != nil {
-		return err
-	}
+// Files is a new certificate with a new key. The key goes first: a certificate
+// without its key would pass for whole.
+func (c Certificate) Files(plan.Change) ([]host.File, error) {
 	cert, key, err := c.authority().Issue(c.Cert.Leaf, c.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(cert) == 0 || len(key) == 0 {
-		return errors.New("an authority issued nothing")
+		return nil, errors.New("an authority issued nothing")
 	}
-	if err := h.WriteFile(ctx, c.Cert.Key.Path, key, host.FileMeta{Mode: c.Cert.Key.Mode, Owner: c.Cert.Key.Owner}); err != nil {
-		return err
-	}
-	return h.WriteFile(ctx, c.Cert.Cert.Path, cert, host.FileMeta{Mode: c.Cert.Cert.Mode, Owner: c.Cert.Cert.Owner})
+	return []host.File{ofPKI(c.Cert.Key, key), ofPKI(c.Cert.Cert, cert)}, nil
+}
+
+// Apply issues a new certificate.
+func (c Certificate) Apply(ctx context.Context, w World, change plan.Change) error {
+	return write(ctx, w, c, change)
 }

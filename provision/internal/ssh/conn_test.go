@@ -117,6 +117,28 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
+func TestWriteFiles(t *testing.T) {
+	h, s := served(t, hosttest.Config{User: "ops", Sudo: hosttest.Sudo{Password: "pw"}})
+	o := bare(t)
+	target := targetOf(s)
+	target.User, target.Become = "ops", ssh.BecomeSudo
+	target.SudoPassword = func(context.Context) (string, error) { return "pw", nil }
+	err := dial(t, target, o).WriteFiles(context.Background(), []host.File{
+		{Path: "/etc/a.key", Content: []byte("PRIVATE"), FileMeta: host.FileMeta{Mode: 0o600}},
+		{Path: "/etc/b", FileMeta: host.FileMeta{Mode: 0o644, Owner: "etcd:etcd"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := h.State().Files["/etc/a.key"], h.State().Files["/etc/b"]
+	if a.Content != "PRIVATE" || a.Mode != 0o600 || a.Owner != "root:root" || b.Kind != hosttest.Regular || b.Owner != "etcd:etcd" {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+	if leaks := h.Leaks("PRIVATE"); leaks != nil {
+		t.Error(leaks)
+	}
+}
+
 func TestWriteFileFails(t *testing.T) {
 	h, s := served(t, hosttest.Config{})
 	h.Inject(hosttest.Fault{Match: "drover-write", Do: hosttest.Fail, Exit: 1, Stderr: "mktemp: Read-only file system"})

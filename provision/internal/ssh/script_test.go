@@ -188,3 +188,67 @@ func TestFenceInPieces(t *testing.T) {
 		t.Errorf("refused %d, said %q", refused, f.said())
 	}
 }
+
+func writeFilesLine(t *testing.T, files ...string) string {
+	t.Helper()
+	u, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	argv := []string{"sh", "-c", writeFiles, "drover-write-files", fmt.Sprint(len(files) / 2)}
+	for ; len(files) > 0; files = files[2:] {
+		argv = append(argv, files[0], "0640", u.Uid+":"+u.Gid, files[1])
+	}
+	return asRoot().invoke(argv).line
+}
+
+func TestWriteFilesScript(t *testing.T) {
+	top := t.TempDir()
+	want := map[string]string{"a b/c'd": "first\x00\n", "empty": "", "a b/*": "\n\nlast"}
+	var files []string
+	var stdin strings.Builder
+	for name, content := range want {
+		files = append(files, filepath.Join(top, name), fmt.Sprint(len(content)))
+		stdin.WriteString(content)
+	}
+	if _, stderr, exit := shell(t, "umask 0; "+writeFilesLine(t, files...), stdin.String()); exit != 0 {
+		t.Fatal(stderr)
+	}
+	for name, content := range want {
+		got, err := os.ReadFile(filepath.Join(top, name))
+		info, _ := os.Stat(filepath.Join(top, name))
+		if err != nil || string(got) != content || info.Mode() != 0o640 {
+			t.Errorf("%s: %q %v %v", name, got, info.Mode(), err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(top, "*/.drover*")); left != nil {
+		t.Error(left)
+	}
+}
+
+// All or none: a cut in the last file leaves the first as it was.
+func TestWriteFilesScriptKeepsTheOldFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		size string
+		exit int
+	}{"cut": {"4", 74}, "too much": {"2", 74}} {
+		top := t.TempDir()
+		one, two := filepath.Join(top, "one"), filepath.Join(top, "two")
+		for _, f := range []string{one, two} {
+			if err := os.WriteFile(f, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, stderr, exit := shell(t, writeFilesLine(t, one, "3", two, c.size), "newnew"); exit != c.exit {
+			t.Errorf("%s: %d %q", name, exit, stderr)
+		}
+		for _, f := range []string{one, two} {
+			if got, _ := os.ReadFile(f); string(got) != "old" {
+				t.Errorf("%s: %s: %q", name, f, got)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(top, ".drover*")); left != nil {
+			t.Errorf("%s: %v", name, left)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package ssh
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -44,7 +43,7 @@ const uploadLimit = 6 * time.Hour
 
 // WriteFile replaces a file as a whole, atomically, whatever is cut when.
 func (c *Conn) WriteFile(ctx context.Context, path string, content []byte, meta host.FileMeta) error {
-	return c.write(ctx, path, bytes.NewReader(content), int64(len(content)), "-", meta, 0)
+	return c.WriteFiles(ctx, []host.File{{Path: path, Content: content, FileMeta: meta}})
 }
 
 // Source is something large to upload.
@@ -83,14 +82,10 @@ func (c *Conn) UploadFile(ctx context.Context, local, sha256, path string, meta 
 }
 
 func (c *Conn) write(ctx context.Context, path string, content io.Reader, size int64, sum string, meta host.FileMeta, limit time.Duration) error {
-	if path == "" || path[0] != '/' || path[len(path)-1] == '/' {
-		return fmt.Errorf("%s: writing %q: not an absolute name of a file", c.hop.Name, path)
+	if err := checkPath(c.hop.Name, path); err != nil {
+		return err
 	}
-	owner := meta.Owner
-	if owner == "" {
-		owner = "root:root"
-	}
-	argv := []string{path, fmt.Sprintf("%04o", meta.Mode.Perm()), owner, strconv.FormatInt(size, 10), sum}
+	argv := []string{path, modeArg(meta), ownerArg(meta), strconv.FormatInt(size, 10), sum}
 	cmd := host.Cmd{Argv: append([]string{"sh", "-c", write, "drover-write"}, argv...), Stdin: content, Limit: limit}
 	_, err := c.run(ctx, task{Cmd: cmd, text: "write " + host.Quote(path)})
 	return err
