@@ -31,7 +31,8 @@ func BenchmarkBootstrap(b *testing.B) {
 				c.must(b, "down")
 				c.up(b)
 				s := watchBootstrap(b, filepath.Join(workDir(), c.name+".hcl"))
-				b.Logf("%d masters, %d nodes, %d BIG-IPs in %s\n%s", size.Masters, size.Nodes, size.Routers, s.took.Round(100*time.Millisecond), s.table())
+				// Not b.Log, which keeps only the first lines.
+				fmt.Printf("\n%d masters, %d nodes, %d BIG-IPs: %s\n%s\n", size.Masters, size.Nodes, size.Routers, s.took.Round(100*time.Millisecond), s.table())
 				took += s.took
 				cost = s.cost
 				rounds++

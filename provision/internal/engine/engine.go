@@ -34,7 +34,7 @@ type Engine struct {
 func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 	start := e.Now()
 	r := &run{
-		Engine: e, ctx: ctx, nodes: map[plan.ID]*node{}, hosts: map[string]chan struct{}{}, serial: map[string]chan struct{}{},
+		Engine: e, ctx: ctx, nodes: map[plan.ID]*node{}, hosts: map[string]*places{}, serial: map[string]*places{},
 		batches: map[string]*batch{}, broken: map[string]error{},
 	}
 	r.link(p)
@@ -50,6 +50,7 @@ func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 type node struct {
 	change  plan.Change
 	needs   []*node       // what is pending before it
+	rank    int           // how many changes the longest way behind it has
 	done    chan struct{} // closed when outcome is final
 	outcome report.Outcome
 }
@@ -59,9 +60,9 @@ type run struct {
 	Engine
 	ctx     context.Context
 	nodes   map[plan.ID]*node
-	hosts   map[string]chan struct{} // a host's free places
-	serial  map[string]chan struct{} // one place a word
-	batches map[string]*batch        // what is to be written on a host
+	hosts   map[string]*places
+	serial  map[string]*places // one place a word
+	batches map[string]*batch  // what is to be written on a host
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex
@@ -74,19 +75,44 @@ func (r *run) link(p plan.Plan) {
 	for _, c := range p.Pending() {
 		r.nodes[c.ID] = &node{change: c, done: make(chan struct{})}
 		if host := c.ID.Host(); r.hosts[host] == nil {
-			r.hosts[host] = make(chan struct{}, max(1, r.PerHost))
+			r.hosts[host] = &places{free: max(1, r.PerHost)}
+			if host == plan.ClusterHost {
+				r.hosts[host].free = atCluster
+			}
 			r.batches[host] = &batch{}
 		}
 		if c.Serial != "" && r.serial[c.Serial] == nil {
-			r.serial[c.Serial] = make(chan struct{}, 1)
+			r.serial[c.Serial] = &places{free: 1}
 		}
 	}
 	r.connect(p)
+	r.rank(p)
 	for _, n := range r.nodes {
 		r.wg.Go(func() {
 			defer close(n.done)
 			n.outcome = r.carryOut(n)
 		})
+	}
+}
+
+// atCluster is how many changes the API is asked for at once: it is no machine,
+// and its own priority and fairness sees to the rest.
+const atCluster = 16
+
+// rank tells each node how long the way behind it is, and each host how many are
+// due there at the beginning.
+func (r *run) rank(p plan.Plan) {
+	for _, c := range slices.Backward(p.Changes) {
+		n := r.nodes[c.ID]
+		if n == nil {
+			continue
+		}
+		for _, need := range n.needs {
+			need.rank = max(need.rank, n.rank+1)
+		}
+		if len(n.needs) == 0 && len(r.places(c)) == 1 {
+			r.hosts[c.ID.Host()].closed++
+		}
 	}
 }
 
@@ -119,7 +145,7 @@ func (r *run) carryOut(n *node) report.Outcome {
 	if err := n.awaitNeeds(); err != nil {
 		return r.skip(c, err)
 	}
-	release, err := r.admit(c)
+	release, err := r.admit(n)
 	if err != nil {
 		return r.skip(c, err)
 	}
@@ -149,33 +175,37 @@ func (n *node) awaitNeeds() error {
 	return nil
 }
 
-// admit takes a place on the host and, for what must not be disturbed twice at
-// once, the only place there is; release gives them back.
-func (r *run) admit(c plan.Change) (release func(), err error) {
-	var held []chan struct{}
-	release = func() {
-		for _, place := range held {
-			<-place
-		}
-	}
-	places := []chan struct{}{r.hosts[c.ID.Host()]}
-	if _, ok := r.Resources[c.ID].(resource.Written); ok {
-		places = nil // all that is written on a host at once takes one command
-	}
+// places are what a change has to have a place in: one on its host, unless all of
+// its kind takes one command, and for what must not be disturbed twice at once,
+// the only one there is; that first, so that nobody occupies a host while waiting
+// for its turn.
+func (r *run) places(c plan.Change) []*places {
+	var out []*places
 	if c.Serial != "" && c.Action != plan.Create {
-		// First, so that nobody occupies a host while waiting for its turn.
-		places = append([]chan struct{}{r.serial[c.Serial]}, places...)
+		out = append(out, r.serial[c.Serial])
 	}
-	for _, place := range places {
-		select {
-		case place <- struct{}{}:
-			held = append(held, place)
-		case <-r.ctx.Done():
-			release()
-			return nil, r.ctx.Err()
+	if _, ok := r.Resources[c.ID].(resource.Written); !ok {
+		out = append(out, r.hosts[c.ID.Host()])
+	}
+	return out
+}
+
+// admit waits for a change's places; release gives them back.
+func (r *run) admit(n *node) (release func(), err error) {
+	var held []*places
+	release = func() {
+		for _, p := range held {
+			p.give()
 		}
 	}
-	if err := errors.Join(r.ctx.Err(), r.hostBroken(c.ID)); err != nil {
+	for _, p := range r.places(n.change) {
+		if err := p.take(r.ctx, n.rank); err != nil {
+			release()
+			return nil, err
+		}
+		held = append(held, p)
+	}
+	if err := errors.Join(r.ctx.Err(), r.hostBroken(n.change.ID)); err != nil {
 		release()
 		return nil, err
 	}
@@ -203,7 +233,9 @@ func (r *run) make(c plan.Change) error {
 	return became(c, have, err)
 }
 
-func lookError(err error) error { return fmt.Errorf("it was changed, but looking again failed: %w", err) }
+func lookError(err error) error {
+	return fmt.Errorf("it was changed, but looking again failed: %w", err)
+}
 
 // became tells whether what is seen after a change is what was wanted.
 func became(c plan.Change, have plan.State, err error) error {

@@ -26,7 +26,7 @@ func (c *Client) Apply(ctx context.Context, obj *unstructured.Unstructured) erro
 		return fmt.Errorf("apply %s: %w", key, quiet(key, err))
 	}
 	if key.Kind == "CustomResourceDefinition" {
-		c.kinds.forget()
+		c.kinds.changed()
 	}
 	return nil
 }

@@ -68,6 +68,14 @@ func (k *kinds) lookup(gvk schema.GroupVersionKind) (resource, bool) {
 	return r, ok
 }
 
+// changed says that a definition was applied. A kind that is new is missed and
+// then looked for; only which version the API prefers may no longer be true.
+func (k *kinds) changed() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.preferred = nil
+}
+
 // forget makes the next look a fresh one: what is served has changed.
 func (k *kinds) forget() {
 	k.mu.Lock()

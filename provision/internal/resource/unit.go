@@ -87,9 +87,11 @@ func (u Unit) Apply(ctx context.Context, w World, c plan.Change) error {
 	if limit == 0 {
 		limit = time.Minute
 	}
+	// A reload of all units costs a host most of a second: systemd says whether
+	// this one needs it.
 	script := fmt.Sprintf(`set -e
-systemctl daemon-reload
-systemctl enable --quiet %[1]s
+systemctl enable --quiet --no-reload %[1]s
+[ "$(systemctl show --property=NeedDaemonReload --value %[1]s)" = no ] || systemctl daemon-reload
 systemctl reset-failed %[1]s 2>/dev/null || :
 systemctl %[2]s %[1]s
 `, host.Quote(u.Name), cmp.Or(u.Verb, "restart"))
