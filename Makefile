@@ -77,6 +77,7 @@ golden: ## rewrite golden files from what is rendered now
 
 fuzz: ## fuzz the parsers, 30 s each
 	$(GO) test ./inventory -run '^$$' -fuzz FuzzLoad -fuzztime 30s
+	$(GO) test ./provision/plan -run '^$$' -fuzz FuzzDecode -fuzztime 30s
 
 cover: ## test coverage of the unit tests
 	$(GO) test -short -coverprofile=bin/cover.out ./... && $(GO) tool cover -func=bin/cover.out | tail -1

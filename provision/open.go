@@ -141,6 +141,7 @@ func (s *Session) trust(ctx context.Context, bundle *trust.Bundle) error {
 		return err
 	}
 	*bundle = *read
+	s.uid = bundle.UID()
 	return nil
 }
 

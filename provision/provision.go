@@ -41,6 +41,7 @@ type Session struct {
 	conns     map[string]*ssh.Conn
 	seen      map[string]facts.Snapshot
 	verdict   identity.Verdict
+	uid       string // of the cluster, once there is one
 	access    *cluster.Access
 	resources []resource.Resource
 	calico    []byte // its release manifest
@@ -89,7 +90,9 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 	for i, r := range s.resources {
 		items[i] = r.Item()
 	}
-	return plan.Diff(s.Cluster.Name, items, have)
+	p, err := plan.Diff(s.Cluster.Name, items, have)
+	p.Standing, p.UID = s.Standing(), s.uid
+	return p, err
 }
 
 // Apply carries a plan of this session out, looking again after each change.

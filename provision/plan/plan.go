@@ -60,6 +60,13 @@ type Item struct {
 	Serial string `json:"serial,omitempty"`
 	// Want is the state wanted; nil means absent.
 	Want State `json:"want"`
+	// Content names what is made where Want does not tell, as of an object whose
+	// state is no more than "as wanted": by it two plans are told apart. It is
+	// never made of a secret.
+	Content string `json:"content,omitempty"`
+	// Condition says that this is waited for and never changed. How it looks on
+	// the way there differs from one look to the next.
+	Condition bool `json:"condition,omitempty"`
 	// At is where the inventory says so.
 	At *diag.Range `json:"at,omitempty"`
 }
@@ -84,11 +91,18 @@ type Change struct {
 	Before State  `json:"before"`
 }
 
+// SchemaVersion is that of a plan's JSON form.
+const SchemaVersion = 1
+
 // Plan is every item, in an order in which each comes after what it needs.
 type Plan struct {
-	SchemaVersion int      `json:"schema_version"`
-	Cluster       string   `json:"cluster"`
-	Changes       []Change `json:"changes"`
+	SchemaVersion int    `json:"schema_version"`
+	Cluster       string `json:"cluster"`
+	// Standing is how far the cluster was, and UID which one it was, once there
+	// is one: two of the same name are not the same cluster.
+	Standing string   `json:"standing"`
+	UID      string   `json:"uid,omitempty"`
+	Changes  []Change `json:"changes"`
 }
 
 // Pending are the changes that do something.
@@ -110,7 +124,7 @@ func Diff(cluster string, want []Item, have map[ID]State) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	p := Plan{SchemaVersion: 1, Cluster: cluster}
+	p := Plan{SchemaVersion: SchemaVersion, Cluster: cluster, Changes: []Change{}}
 	changed := map[ID]bool{}
 	for _, item := range sorted {
 		before, seen := have[item.ID]

@@ -1,12 +1,10 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -132,44 +130,6 @@ func TestDiffProperties(t *testing.T) {
 		}
 		if pending := again.Pending(); len(pending) > 0 {
 			t.Fatalf("all is as wanted, and %s is to be done: %s", pending[0].ID, pending[0].Reason)
-		}
-	})
-}
-
-// A plan's JSON form says all that the plan does.
-func FuzzPlanJSON(f *testing.F) {
-	p, err := Diff("c", []Item{{ID: NewID("h", "file", "/x"), Want: State{"content": "1"}}}, map[ID]State{NewID("h", "file", "/x"): nil})
-	if err != nil {
-		f.Fatal(err)
-	}
-	seed, err := json.Marshal(p)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(seed)
-	f.Add([]byte(`{"changes":[{"id":"/","want":null,"before":{}}]}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var p Plan
-		if json.Unmarshal(text, &p) != nil {
-			return
-		}
-		for _, c := range p.Pending() {
-			_ = c.ID.Host() + c.ID.What()
-		}
-		out, err := json.Marshal(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var again Plan
-		if err := json.Unmarshal(out, &again); err != nil {
-			t.Fatal(err)
-		}
-		twice, err := json.Marshal(again)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(out), string(twice)); diff != "" {
-			t.Error(diff)
 		}
 	})
 }

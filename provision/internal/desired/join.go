@@ -44,7 +44,7 @@ func (b *builder) etcdJoin(h inventory.Host) resource.Step {
 			if !b.NewCluster {
 				return errors.New("it has no data, and the cluster exists: a master is added with `drover node add`, and one that lost its data is replaced with `drover node replace`")
 			}
-			join := manifests.EtcdJoin{New: true, Token: b.Cluster.Name + "-" + b.Bundle.Authority(pki.ClusterCA).Describe().KeyID, Members: map[string]netip.Addr{}}
+			join := manifests.EtcdJoin{New: true, Token: b.Cluster.Name + "-" + b.Bundle.UID(), Members: map[string]netip.Addr{}}
 			for _, m := range b.Cluster.KubeMasters {
 				join.Members[m.Name] = m.Address
 			}
@@ -100,7 +100,7 @@ func Membership(name, uid string) string { return fmt.Sprintf("cluster=%s\nuid=%
 // membership is the note.
 func (b *builder) membership(h inventory.Host) resource.Step {
 	content := func() []byte {
-		return []byte(Membership(b.Cluster.Name, b.Bundle.Authority(pki.ClusterCA).Describe().KeyID))
+		return []byte(Membership(b.Cluster.Name, b.Bundle.UID()))
 	}
 	return resource.Step{
 		ID:   plan.NewID(h.Name, "membership", b.Cluster.Name),

@@ -134,7 +134,7 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 	}
 	return resource.Step{
 		ID: nodeID(h), Needs: []plan.ID{resource.GateID(gateAPI)},
-		Want: plan.State{"fields": "as wanted"},
+		Want: plan.State{"fields": "as wanted"}, Content: resource.ContentOf(want),
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
 			api, err := seen.Cluster.API(ctx)
 			if err != nil {

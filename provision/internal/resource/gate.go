@@ -27,7 +27,7 @@ func GateID(name string) plan.ID { return plan.NewID(plan.ClusterHost, "ready", 
 
 // Item is the condition, met.
 func (g Gate) Item() plan.Item {
-	return plan.Item{ID: GateID(g.Name), Needs: g.Needs, Want: plan.State{"met": "yes"}}
+	return plan.Item{ID: GateID(g.Name), Needs: g.Needs, Want: plan.State{"met": "yes"}, Condition: true}
 }
 
 // Scope is nothing on a host.
@@ -61,16 +61,21 @@ func (g Gate) Apply(ctx context.Context, w World, _ plan.Change) error {
 // Step is a deed in the cluster that is neither a file nor an object: what it
 // takes for a kubelet to join, a BIG-IP to learn its neighbours.
 type Step struct {
-	ID      plan.ID
-	Needs   []plan.ID
-	Want    plan.State
-	See     facts.Scope
-	Look    func(ctx context.Context, seen Seen) (plan.State, error)
-	Perform func(ctx context.Context, w World, c plan.Change) error
+	ID    plan.ID
+	Needs []plan.ID
+	Want  plan.State
+	// Content and Condition are the item's.
+	Content   string
+	Condition bool
+	See       facts.Scope
+	Look      func(ctx context.Context, seen Seen) (plan.State, error)
+	Perform   func(ctx context.Context, w World, c plan.Change) error
 }
 
 // Item is the step's outcome.
-func (s Step) Item() plan.Item { return plan.Item{ID: s.ID, Needs: s.Needs, Want: s.Want} }
+func (s Step) Item() plan.Item {
+	return plan.Item{ID: s.ID, Needs: s.Needs, Want: s.Want, Content: s.Content, Condition: s.Condition}
+}
 
 // Scope is what Look needs to see of the host.
 func (s Step) Scope() facts.Scope { return s.See }

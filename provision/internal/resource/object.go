@@ -2,12 +2,14 @@ package resource
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/droverctl/drover/inventory/diag"
 	"github.com/droverctl/drover/provision/internal/cluster"
@@ -35,7 +37,32 @@ const asWanted = "as wanted"
 
 // Item is the object, with every field drover sets.
 func (o Object) Item() plan.Item {
-	return plan.Item{ID: ObjectID(o.Object), Needs: o.Needs, At: o.At, Want: plan.State{"fields": asWanted}}
+	return plan.Item{ID: ObjectID(o.Object), Needs: o.Needs, At: o.At, Want: plan.State{"fields": asWanted}, Content: contentOf(o.Object)}
+}
+
+// contentOf names an object with all its fields; of a Secret, without the
+// values: the digest of a password can be guessed from.
+func contentOf(obj *unstructured.Unstructured) string {
+	fields := obj.Object
+	if obj.GroupVersionKind().GroupKind() == (schema.GroupKind{Kind: "Secret"}) {
+		fields = obj.DeepCopy().Object
+		for _, part := range []string{"data", "stringData"} {
+			values, _ := fields[part].(map[string]any)
+			for key := range values {
+				values[key] = ""
+			}
+		}
+	}
+	return ContentOf(fields)
+}
+
+// ContentOf names a value that has a JSON form.
+func ContentOf(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("resource: a content without a JSON form: %v", err)) // they are drover's own
+	}
+	return digest(text)
 }
 
 // Scope is nothing on a host.

@@ -122,6 +122,10 @@ func Files() []pki.File {
 // Authority is one of the authorities.
 func (b *Bundle) Authority(name pki.CAName) pki.Authority { return b.authorities[name] }
 
+// UID tells the cluster from every other, also of its name: the key ID of its
+// authority, which is no secret.
+func (b *Bundle) UID() string { return b.Authority(pki.ClusterCA).Describe().KeyID }
+
 // Content is one of the bundle's files.
 func (b *Bundle) Content(path string) []byte { return b.shared[path] }
 
