@@ -20,19 +20,31 @@ import (
 
 func (a *app) plan() *cobra.Command {
 	var format view.Format
+	var out string
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do; changes nothing",
 		Long: `plan looks at every host and at the cluster, compares them with the inventory
 and shows what apply would do, with reasons. It only looks. Exit code 0: nothing
-to do; 2: there are changes.`,
+to do; 2: there are changes.
+
+With --out the plan is saved as well, for others to look at and for "drover apply
+FILE", which does that and nothing else.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, p, err := a.look(c.Context())
+			if c.Flags().Changed("out") && out == "" {
+				return usageError("--out is empty: give the name of a file")
+			}
+			s, p, err := a.look(c.Context(), nil)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
+			if out != "" {
+				if err := savePlan(out, p); err != nil {
+					return err
+				}
+			}
 			if err := a.view.Plan(p, format); err != nil {
 				return err
 			}
@@ -40,32 +52,44 @@ to do; 2: there are changes.`,
 		},
 	}
 	outputFlag(c, &format)
+	c.Flags().StringVar(&out, "out", "", "save the plan to a `file` as well, for apply")
 	return c
 }
 
 func (a *app) apply() *cobra.Command {
 	var yes, detailed bool
 	c := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [PLAN]",
 		Short: "Make the hosts and the cluster as the inventory says",
 		Long: `apply shows what it would do, asks, and does it: on all hosts at once, each
 change as soon as what it needs is there, looking again after each. Run again
 after a failure, it goes on from where it stopped. On a cluster that is as the
-inventory says it does nothing and says so.`,
-		Args: args(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, p, err := a.look(c.Context())
+inventory says it does nothing and says so.
+
+PLAN is a file that "drover plan --out" wrote. The saved plan is the approval:
+apply looks anew, and when what there is to do is what the plan says, does it
+without asking. When it is not, it tells every difference and touches nothing.`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(c *cobra.Command, given []string) error {
+			approved, err := readApproval(given)
+			if err != nil {
+				return err
+			}
+			s, p, err := a.look(c.Context(), approved)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
+			if err := approved.covers(p); err != nil {
+				return err
+			}
 			if err := a.view.Plan(p, view.Text); err != nil {
 				return err
 			}
 			if len(p.Pending()) == 0 {
 				return outcome(s, p, false)
 			}
-			if err := a.confirm(c.Context(), s, yes); err != nil {
+			if err := a.confirm(c.Context(), s, yes || approved != nil); err != nil {
 				return err
 			}
 			r := s.Apply(c.Context(), p, a.view.Progress(time.Now()))
@@ -85,9 +109,13 @@ inventory says it does nothing and says so.`,
 	return c
 }
 
-// look opens a session and plans. It warns of what could not be looked at.
-func (a *app) look(ctx context.Context) (*provision.Session, plan.Plan, error) {
+// look opens a session and plans, unless what was approved is for another
+// cluster. It warns of what could not be looked at.
+func (a *app) look(ctx context.Context, approved *approval) (*provision.Session, plan.Plan, error) {
 	cluster, err := a.load()
+	if err == nil {
+		err = approved.of(cluster)
+	}
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}

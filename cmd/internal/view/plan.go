@@ -18,7 +18,11 @@ var marks = map[plan.Action]string{
 // Plan shows what is to be done, host by host.
 func (v View) Plan(p plan.Plan, format Format) error {
 	if format == JSON {
-		return v.json(p)
+		text, err := p.Encode()
+		if err == nil {
+			_, err = v.Out.Write(text)
+		}
+		return err
 	}
 	pending := p.Pending()
 	if len(pending) == 0 {
