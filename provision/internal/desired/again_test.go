@@ -208,3 +208,22 @@ func TestThePlanHoldsNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// What is only waited for is marked, for its words are not the same twice; what
+// is changed is not, for its words tell what was approved.
+func TestConditionsAreMarked(t *testing.T) {
+	rs, _ := run(t, load(t, examples[0], sure), noon)
+	marked := 0
+	for _, item := range items(rs) {
+		what := item.ID.What()
+		if want := strings.HasPrefix(what, "ready:") || what == "bgp:sessions"; item.Condition != want {
+			t.Errorf("%s: condition %v", item.ID, item.Condition)
+		}
+		if item.Condition {
+			marked++
+		}
+	}
+	if marked < 5 {
+		t.Errorf("%d conditions", marked)
+	}
+}
