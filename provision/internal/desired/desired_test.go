@@ -92,13 +92,17 @@ func seen(rs []resource.Resource) resource.Seen {
 
 func planOf(t *testing.T, rs []resource.Resource) plan.Plan {
 	t.Helper()
+	return planIn(t, rs, seen(rs))
+}
+
+func planIn(t *testing.T, rs []resource.Resource, world resource.Seen) plan.Plan {
+	t.Helper()
 	var items []plan.Item
 	have := map[plan.ID]plan.State{}
-	bare := seen(rs)
 	for _, r := range rs {
 		item := r.Item()
 		items = append(items, item)
-		state, err := r.Observe(context.Background(), bare)
+		state, err := r.Observe(context.Background(), world)
 		if err != nil {
 			t.Fatalf("%s: %v", item.ID, err)
 		}
