@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/artifact"
@@ -38,11 +40,16 @@ type Inputs struct {
 type builder struct {
 	Inputs
 	out []resource.Resource
+	// Calico's own objects, and those that say what it is to do.
+	release, network []*unstructured.Unstructured
 }
 
 // Build is everything the inventory asks for.
 func Build(in Inputs) ([]resource.Resource, error) {
 	b := &builder{Inputs: in}
+	if err := b.calico(); err != nil {
+		return nil, err
+	}
 	for _, h := range b.hosts(in.Cluster.Hosts()) {
 		if err := b.host(h); err != nil {
 			return nil, fmt.Errorf("%s: %w", h.Name, err)

@@ -194,10 +194,20 @@ func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource
 			return state, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			if err := b.admit(ctx, w, h, token.ID); err != nil {
-				return err
+			if token.ID != "" {
+				if err := b.admitClient(ctx, w, h, token.ID); err != nil {
+					return err
+				}
 			}
 			if err := remove(ctx, w, h.Name, manifests.KubeletBootstrapKubeconfig); err != nil {
+				return err
+			}
+			if token.ID != "" {
+				if err := begin(ctx, w, h); err != nil {
+					return err
+				}
+			}
+			if err := b.admitServing(ctx, w, h); err != nil {
 				return err
 			}
 			api, err := w.Cluster.API(ctx)
@@ -210,20 +220,50 @@ func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource
 	return join, joined
 }
 
-// joinLimit is how long a kubelet may take from its start to its certificates.
-const joinLimit = 3 * time.Minute
-
-// admit approves the certificates one kubelet asks for until it has them.
-func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host, token string) error {
+// begin starts a kubelet again that has just got its certificate. The one that
+// asked for it has told of itself before it was let in, and tries again only
+// after 10 s; until then its node has room for no pod, and it asks for no serving
+// certificate, as it does not know its addresses yet.
+func begin(ctx context.Context, w resource.World, h inventory.Host) error {
 	out, err := w.Host(h.Name)
 	if err != nil {
 		return err
 	}
+	_, err = out.Run(ctx, host.Cmd{Argv: []string{"systemctl", "restart", manifests.KubeletUnit}, Limit: joinLimit})
+	return err
+}
+
+// joinLimit is how long a kubelet may take from its start to its certificates.
+const joinLimit = 3 * time.Minute
+
+// admitClient lets a kubelet in that holds a token: it approves what that asks
+// for until it has its certificate.
+func (b *builder) admitClient(ctx context.Context, w resource.World, h inventory.Host, token string) error {
+	return b.admit(ctx, w, h, kubeletClientCert, "to get its certificate", func(ctx context.Context, api *kube.Client) error {
+		_, _, err := api.ApproveJoin(ctx, map[string]string{token: h.Name})
+		return err
+	})
+}
+
+// admitServing approves the certificate a kubelet serves with.
+func (b *builder) admitServing(ctx context.Context, w resource.World, h inventory.Host) error {
 	known := map[string]kube.Addresses{h.Name: {IPs: []netip.Addr{h.Address}}}
+	return b.admit(ctx, w, h, kubeletServerCert, "to get its serving certificate", func(ctx context.Context, api *kube.Client) error {
+		_, _, err := api.ApproveServing(ctx, known)
+		return err
+	})
+}
+
+// admit approves what a kubelet asks for until it has the certificate.
+func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host, cert, what string, approve func(context.Context, *kube.Client) error) error {
+	out, err := w.Host(h.Name)
+	if err != nil {
+		return err
+	}
 	return wait.For(ctx, wait.Condition{
-		What: "the kubelet on " + h.Name + " to get its certificates", Limit: joinLimit, Every: 300 * time.Millisecond,
+		What: "the kubelet on " + h.Name + " " + what, Limit: joinLimit, Every: 200 * time.Millisecond,
 		Check: func(ctx context.Context) error {
-			res, err := out.Probe(ctx, host.Cmd{Argv: []string{"ls", kubeletClientCert, kubeletServerCert}})
+			res, err := out.Probe(ctx, host.Cmd{Argv: []string{"ls", cert}})
 			if err != nil || res.Exit == 0 {
 				return err
 			}
@@ -231,15 +271,10 @@ func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host,
 			if err != nil {
 				return err
 			}
-			if token != "" {
-				if _, _, err := api.ApproveJoin(ctx, map[string]string{token: h.Name}); err != nil {
-					return err
-				}
-			}
-			if _, _, err := api.ApproveServing(ctx, known); err != nil {
+			if err := approve(ctx, api); err != nil {
 				return err
 			}
-			return errors.New("it has asked for nothing that could be approved, or its certificates are being signed")
+			return errors.New("it has asked for nothing that could be approved, or its certificate is being signed")
 		},
 	}, w.Waiting)
 }

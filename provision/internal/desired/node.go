@@ -49,6 +49,7 @@ func (b *builder) containerd(h inventory.Host, system []plan.ID) (plan.ID, error
 	// runc and the plugins are run anew for each container.
 	needs = append(needs, ids(b.releases(h, artifact.NodeReleases(b.Cluster), "runc", "cni-plugins"))...)
 	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.ContainerdUnit, Inputs: inputs, Needs: needs})
+	b.add(b.images(h, unit.ID))
 	return unit.ID, nil
 }
 

@@ -3,6 +3,7 @@ package desired
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -43,44 +44,36 @@ func (b *builder) objects() error {
 		return err
 	}
 	names := b.apply(dns, after)
-	release, network, err := b.calico()
-	if err != nil {
-		return err
-	}
-	routes := b.applyAll(release, after)
+	routes := b.applyAll(b.release, after)
 	// The kinds of these come with the release.
-	b.applyAll(network, routes)
+	b.applyAll(b.network, routes)
 	b.workloads(append(append(names, routes...), resource.GateID(gateNodes)))
 	return nil
 }
 
-// calico is Calico's release and what is set in it.
-func (b *builder) calico() (release, network []*unstructured.Unstructured, err error) {
-	if release, err = calico.Patch(b.CalicoManifest, calico.Options{Endpoint: b.Cluster.API.Endpoint}); err != nil {
-		return nil, nil, fmt.Errorf("calico: %w", err)
+// calico reads Calico's release and makes what is set in it.
+func (b *builder) calico() (err error) {
+	if b.release, err = calico.Patch(b.CalicoManifest, calico.Options{Endpoint: b.Cluster.API.Endpoint}); err != nil {
+		return fmt.Errorf("calico: %w", err)
 	}
 	n := calico.NetworkOf(b.Cluster)
-	if network, err = calico.Objects(n); err != nil {
-		return nil, nil, fmt.Errorf("calico: %w", err)
+	if b.network, err = calico.Objects(n); err != nil {
+		return fmt.Errorf("calico: %w", err)
 	}
 	secret, err := calico.PasswordSecret(n)
 	if err != nil {
-		return nil, nil, fmt.Errorf("calico: %w", err)
+		return fmt.Errorf("calico: %w", err)
 	}
 	if secret != nil {
-		network = append([]*unstructured.Unstructured{secret}, network...)
+		b.network = append([]*unstructured.Unstructured{secret}, b.network...)
 	}
-	return release, network, nil
+	return nil
 }
 
 // calicoIDs are Calico's objects, for what waits for them.
 func (b *builder) calicoIDs() []plan.ID {
-	release, network, err := b.calico()
-	if err != nil {
-		return nil // objects reports it
-	}
 	var out []plan.ID
-	for _, o := range append(release, network...) {
+	for _, o := range slices.Concat(b.release, b.network) {
 		out = append(out, resource.ObjectID(o))
 	}
 	return out
