@@ -45,6 +45,7 @@ func (c *Client) ApplyNode(ctx context.Context, want Node) error {
 		switch {
 		case apierrors.IsNotFound(err):
 			fresh := want.over(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: want.Name}})
+			fresh.Status.Conditions = unborn()
 			_, err = nodes.Create(ctx, fresh, metav1.CreateOptions{FieldManager: FieldManager})
 		case err == nil:
 			err = c.patchNode(ctx, have, want.over(have))
@@ -57,6 +58,21 @@ func (c *Client) ApplyNode(ctx context.Context, want Node) error {
 		}
 		return fmt.Errorf("apply Node %s: %w", want.Name, err)
 	}
+}
+
+// unborn is what is true of a node whose kubelet has not spoken yet. Without it the
+// node controller sees no reason to keep pods away, and they would come before
+// the network: a pod that finds none tries again only 10 to 15 s later. The
+// kubelet takes the first back, Calico the second.
+func unborn() []corev1.NodeCondition {
+	now := metav1.Now()
+	return []corev1.NodeCondition{{
+		Type: corev1.NodeReady, Status: corev1.ConditionUnknown, LastTransitionTime: now,
+		Reason: "NodeStatusNeverUpdated", Message: "Kubelet never posted node status.",
+	}, {
+		Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue, LastTransitionTime: now,
+		Reason: "CalicoNotUp", Message: "Calico has not come up on this node yet.",
+	}}
 }
 
 // patchNode writes labels, annotations and taints, if nobody wrote the node since

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,18 +96,22 @@ func nodeTrouble(n *corev1.Node) string {
 	if n == nil {
 		return "has no Node object"
 	}
+	silent := true
 	for _, c := range n.Status.Conditions {
+		why := cmp.Or(c.Message, c.Reason)
 		switch {
-		case c.Type != corev1.NodeReady:
-		case c.Status == corev1.ConditionTrue:
-			return ""
-		case c.Message != "":
-			return "is not Ready: " + c.Message
-		default:
-			return "is not Ready: " + c.Reason
+		case c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue:
+			return "is not Ready: " + why
+		case c.Type == corev1.NodeReady:
+			silent = false
+		case c.Type == corev1.NodeNetworkUnavailable && c.Status == corev1.ConditionTrue:
+			return "has no network: " + why
 		}
 	}
-	return "is not Ready: its kubelet has said nothing yet"
+	if silent {
+		return "is not Ready: its kubelet has said nothing yet"
+	}
+	return ""
 }
 
 // RolledOut is nil when each Deployment and DaemonSet has all its pods, of its

@@ -91,23 +91,25 @@ func TestNodesReady(t *testing.T) {
 	c := admin(t)
 	applyNode(t, c, Node{Name: "ready-1"})
 	applyNode(t, c, Node{Name: "ready-2"})
-	set := func(name string, status corev1.ConditionStatus, message string) {
+	set := func(name string, status corev1.ConditionStatus, message string, others ...corev1.NodeCondition) {
 		t.Helper()
 		nodes := c.typed.CoreV1().Nodes()
 		n, err := nodes.Get(t.Context(), name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status, Message: message}}
+		n.Status.Conditions = append(others, corev1.NodeCondition{Type: corev1.NodeReady, Status: status, Message: message})
 		if _, err := nodes.UpdateStatus(t.Context(), n, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	set("ready-1", corev1.ConditionTrue, "kubelet is posting ready status")
 	wantNotReady(t, c.NodesReady(t.Context(), "ready-1", "ready-2", "ready-3"),
-		"ready-2 is not Ready: its kubelet has said nothing yet", "ready-3 has no Node object")
+		"ready-2 is not Ready: Kubelet never posted node status.", "ready-3 has no Node object")
 	set("ready-2", corev1.ConditionFalse, "cni plugin not initialized")
 	wantNotReady(t, c.NodesReady(t.Context(), "ready-1", "ready-2"), "ready-2 is not Ready: cni plugin not initialized")
+	set("ready-2", corev1.ConditionTrue, "", corev1.NodeCondition{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue, Message: "not up yet"})
+	wantNotReady(t, c.NodesReady(t.Context(), "ready-1", "ready-2"), "ready-2 has no network: not up yet")
 	set("ready-2", corev1.ConditionTrue, "")
 	wantNotReady(t, c.NodesReady(t.Context(), "ready-1", "ready-2"))
 }
