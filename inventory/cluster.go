@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/droverctl/drover/inventory/diag"
 )
@@ -59,6 +60,7 @@ type BigIP struct {
 	ASNumber    uint32         `json:"as_number"` // the cluster's own unless written: iBGP
 	Password    Secret         `json:"password,omitzero"`
 	Manage      Manage         `json:"manage"`
+	Wait        Seconds        `json:"wait_seconds,omitempty"` // for its sessions, where it is managed by hand
 	Accept      []netip.Prefix `json:"accept,omitempty"`     // what nodes may learn from it
 	MaxPeers    int            `json:"max_peers,omitempty"`  // BGP sessions it can hold; 0: not known
 	MaxRoutes   int            `json:"max_routes,omitempty"` // 0: not known
@@ -68,11 +70,17 @@ type BigIP struct {
 // Manage is who configures a BIG-IP's side.
 type Manage string
 
-// ManageManual prints what to configure; ManageSSH does it.
+// ManageManual prints what to configure and waits for it; ManageSSH does it.
 const (
 	ManageManual Manage = "manual"
 	ManageSSH    Manage = "ssh"
 )
+
+// Seconds is a span of time.
+type Seconds int64
+
+// Duration is the same for Go.
+func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
 
 // Capacity is what the cluster must be able to hold.
 type Capacity struct {

@@ -29,6 +29,7 @@ const (
 	CodeVersion            = "inventory-version"
 	CodeEndpoint           = "inventory-endpoint"
 	CodeQuantity           = "inventory-quantity"
+	CodeDuration           = "inventory-duration"
 	CodeOutOfRange         = "inventory-out-of-range"
 	CodeASNumber           = "inventory-as-number"
 	CodeBlockSize          = "inventory-block-size"
@@ -40,6 +41,7 @@ const (
 	CodeUnlistedMaster     = "inventory-unlisted-master"
 	CodeNotPinned          = "inventory-not-pinned"
 	CodeRouteReflectors    = "inventory-route-reflectors"
+	CodeWait               = "inventory-wait" // a wait for what drover does itself
 	CodeURL                = "inventory-url"
 	CodeHostKey            = "inventory-host-key"
 	CodeTaint              = "inventory-taint"

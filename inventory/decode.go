@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/droverctl/drover/inventory/diag"
@@ -14,6 +15,10 @@ var (
 	atLeastOne = limits{1, 1_000_000, CodeOutOfRange}
 	podCounts  = limits{1, 1024, CodeOutOfRange}
 )
+
+// waits is how long may be waited for somebody to type: below, nobody is fast
+// enough; above, the fleet would be kept for nothing.
+var waits = span{10, 24 * 60 * 60}
 
 // blocks reads one file's blocks into the cluster, in any order. It never sees
 // another file's blocks, because functions count from the file they stand in.
@@ -96,6 +101,15 @@ func (b *block) bigip() BigIP {
 	number(b, "as_number", &f5.ASNumber, asNumbers)
 	b.secret("password", &f5.Password)
 	choice(b, "manage", &f5.Manage, ManageManual, ManageSSH)
+	b.duration("wait", &f5.Wait, waits)
+	if f5.Manage == ManageSSH && b.where.Written("wait") {
+		b.d.report(diag.Problem{
+			Code: CodeWait, At: b.where.At("wait").Ptr(),
+			Summary: fmt.Sprintf("%s is waited for, but nobody has to do anything there", b.title),
+			Detail:  "wait is how long apply waits for what an operator enters on a BIG-IP; drover configures this one itself.",
+			Fix:     `remove wait, or write manage = "manual"`,
+		})
+	}
 	b.cidrs("accept", &f5.Accept)
 	number(b, "max_peers", &f5.MaxPeers, atLeastOne)
 	number(b, "max_routes", &f5.MaxRoutes, atLeastOne)

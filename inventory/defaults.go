@@ -13,6 +13,9 @@ import (
 // beside the file that holds the cluster block.
 const lockFile = "artifacts.lock.json"
 
+// manualWait is how long an operator is given to enter what a BIG-IP needs.
+const manualWait Seconds = 10 * 60
+
 // masterTaint keeps ordinary pods off the masters.
 var masterTaint = Taint{Key: "node-role.kubernetes.io/control-plane", Effect: "NoSchedule"}
 
@@ -58,6 +61,9 @@ func (d *decoder) fill(c *Cluster) {
 		f5 := &c.BigIPs[i]
 		if !f5.Where.Written("as_number") {
 			f5.ASNumber = c.Calico.ASNumber
+		}
+		if f5.Manage == ManageManual && !f5.Where.Written("wait") {
+			f5.Wait = manualWait
 		}
 		f5.SSH = f5.SSH.over(c.SSH)
 	}

@@ -129,6 +129,7 @@ var bigipSpec = blockSpec{
 		{name: "as_number", example: `64512`},
 		{name: "password", example: `file("/etc/drover/bgp.secret")`, secret: true},
 		{name: "manage", example: `"ssh"`},
+		{name: "wait", example: `"10m"`},
 		{name: "accept", example: `["192.0.2.0/24"]`},
 		{name: "max_peers", example: `200`},
 		{name: "max_routes", example: `1000`},

@@ -102,7 +102,7 @@ func full() *Cluster {
 				Password: NewSecret("correct horse"), Manage: ManageSSH, MaxPeers: 200, MaxRoutes: 1000, SSH: f5,
 				Accept: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24")},
 			},
-			{Name: "f5-b", PeerAddress: netip.MustParseAddr("10.90.0.6"), ASNumber: 64520, Manage: ManageManual, SSH: ssh},
+			{Name: "f5-b", PeerAddress: netip.MustParseAddr("10.90.0.6"), ASNumber: 64520, Manage: ManageManual, Wait: 5400, SSH: ssh},
 		},
 		KubeMasters: []Host{{
 			Role: RoleMaster, Name: "kube-master-1", Taints: []Taint{masterTaint},
@@ -125,7 +125,7 @@ func TestDefaults(t *testing.T) {
 	want.Artifacts.Lock = "testdata/fragments/artifacts.lock.json"
 	want.BigIPs = []BigIP{{
 		Name: "f5", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64512,
-		Password: NewSecret("battery staple"), Manage: ManageManual, SSH: want.SSH,
+		Password: NewSecret("battery staple"), Manage: ManageManual, Wait: 600, SSH: want.SSH,
 	}}
 	want.KubeMasters = []Host{{
 		Role: RoleMaster, Name: "m1", Address: netip.MustParseAddr("10.90.0.11"),
@@ -228,9 +228,9 @@ func TestWhere(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Where.AtElement("masters", 0).String(): "testdata/full.hcl:3:19",
 		c.Where.AtElement("masters", 9).String(): "testdata/full.hcl:3:18", // the list
-		node.AtKey("labels", "tier").String():    "testdata/full.hcl:147:26",
-		node.AtKey("labels", "none").String():    "testdata/full.hcl:146:12", // the map
-		master.At("labels").String():             "testdata/full.hcl:138:1",  // the block
+		node.AtKey("labels", "tier").String():    "testdata/full.hcl:149:26",
+		node.AtKey("labels", "none").String():    "testdata/full.hcl:148:12", // the map
+		master.At("labels").String():             "testdata/full.hcl:140:1",  // the block
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -249,8 +249,8 @@ func TestQuote(t *testing.T) {
 		{Summary: "refused", At: c.BigIPs[0].Where.At("password").Ptr(), Fix: "correct it"},
 	}
 	c.Quote(problems)
-	want := `testdata/full.hcl:144:20: error: too slow
-  144 |   address        = "10.90.0.21"
+	want := `testdata/full.hcl:146:20: error: too slow
+  146 |   address        = "10.90.0.21"
       |                    ^^^^^^^^^^^^
   fix: replace it
 

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
@@ -21,6 +22,7 @@ var (
 	dnsName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 	labelValue = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
 	version    = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
+	duration   = regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?([0-9]+s)?$`)
 	notInLabel = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
@@ -184,6 +186,40 @@ func (b *block) quantity(name string, units map[string]float64) (int64, bool) {
 		Fix:     fmt.Sprintf("write it as Kubernetes does, such as %s", spec.example),
 	})
 	return 0, false
+}
+
+// span is the range of a duration.
+type span struct{ min, max Seconds }
+
+// duration reads a span of time in whole seconds, as Go writes one.
+func (b *block) duration(name string, dst *Seconds, l span) {
+	var text string
+	if !b.text(name, &text) {
+		if b.where.Written(name) {
+			*dst = 0
+		}
+		return
+	}
+	*dst = 0
+	at := b.where.At(name)
+	took, err := time.ParseDuration(text)
+	if err != nil || !duration.MatchString(text) {
+		b.d.report(diag.Problem{
+			Code: CodeDuration, At: &at,
+			Summary: fmt.Sprintf("%s %q is not a duration", name, text),
+			Fix:     fmt.Sprintf("write hours, minutes and seconds with their units, such as %s or \"1h30m\"", b.spec.mustAttr(name).example),
+		})
+		return
+	}
+	if s := Seconds(took / time.Second); s >= l.min && s <= l.max {
+		*dst = s
+		return
+	}
+	b.d.report(diag.Problem{
+		Code: CodeOutOfRange, At: &at,
+		Summary: fmt.Sprintf("%s %s is out of range", name, text),
+		Fix:     fmt.Sprintf("write a duration from %ds to %dh", l.min, l.max/3600),
+	})
 }
 
 // trimNewline takes one line ending off.

@@ -18,10 +18,13 @@ bigip "f5-a" {
   }
 }
 
-# Another team's unit: drover prints what to configure, and waits for it.
+# Another team's unit: apply prints what to enter there and waits until the
+# hosts have their sessions with it; on the deadline it fails, having done the
+# rest. Without wait that is ten minutes.
 bigip "f5-b" {
   peer_address = "10.20.0.6"
   password     = var.bgp_password
   manage       = "manual"
+  wait         = "1h"
   max_peers    = 200
 }

@@ -122,6 +122,8 @@ bigip "f5-a" {
 
 bigip "f5-b" {
   peer_address = cidrhost("10.90.0.0/24", 6)
+  manage       = "manual"
+  wait         = "1h30m"
 }
 
 capacity {

@@ -166,10 +166,24 @@ func (w writer) bigip(f5 inventory.BigIP, c *inventory.Cluster) {
 	b.set("as_number", f5.ASNumber)
 	b.set("password", f5.Password.String())
 	b.set("manage", string(f5.Manage))
+	b.set("wait", duration(f5.Wait))
 	b.set("accept", f5.Accept)
 	b.set("max_peers", f5.MaxPeers)
 	b.set("max_routes", f5.MaxRoutes)
 	b.ssh(f5.SSH, c.SSH)
+}
+
+// duration is a span of time in its largest whole unit; empty when it is none.
+func duration(s inventory.Seconds) string {
+	switch {
+	case s == 0:
+		return ""
+	case s%3600 == 0:
+		return fmt.Sprintf("%dh", s/3600)
+	case s%60 == 0:
+		return fmt.Sprintf("%dm", s/60)
+	}
+	return fmt.Sprintf("%ds", s)
 }
 
 func (w writer) host(h inventory.Host, c *inventory.Cluster) {
