@@ -57,6 +57,10 @@ func (s *Snapshot) section(name, body string) error {
 		for _, c := range strings.Fields(body) {
 			s.Commands[c] = true
 		}
+	case "bird":
+		if !strings.HasPrefix(body, noBIRD) {
+			s.BIRD = strings.TrimSuffix(body, "\n")
+		}
 	case "texts":
 	default:
 		return fmt.Errorf("no such section")

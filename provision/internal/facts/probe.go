@@ -19,6 +19,8 @@ type Scope struct {
 	Units    []string
 	Sysctls  []string
 	Commands []string
+	// BIRD is whether to ask Calico's BIRD for its sessions.
+	BIRD bool
 }
 
 // And is both scopes, each thing once.
@@ -26,7 +28,10 @@ func (s Scope) And(o Scope) Scope {
 	union := func(a, b []string) []string {
 		return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 	}
-	return Scope{union(s.Trees, o.Trees), union(s.Paths, o.Paths), union(s.Units, o.Units), union(s.Sysctls, o.Sysctls), union(s.Commands, o.Commands)}
+	return Scope{
+		Trees: union(s.Trees, o.Trees), Paths: union(s.Paths, o.Paths), Units: union(s.Units, o.Units),
+		Sysctls: union(s.Sysctls, o.Sysctls), Commands: union(s.Commands, o.Commands), BIRD: s.BIRD || o.BIRD,
+	}
 }
 
 // Probe looks at a host.
@@ -79,6 +84,9 @@ echo "clock=$(date +%s)"`)
 	if len(s.Commands) > 0 {
 		section("commands", fmt.Sprintf(`PATH=$PATH:/usr/sbin:/sbin; for c in %s; do command -v "$c" >/dev/null 2>&1 && echo "$c"; done`,
 			strings.Join(quoted(s.Commands), " ")))
+	}
+	if s.BIRD {
+		section("bird", askBIRD+`bird 2>&1 || echo "exit code $?"`)
 	}
 	section("end", "exit 0")
 	return b.String()

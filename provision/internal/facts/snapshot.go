@@ -27,6 +27,9 @@ type Snapshot struct {
 	Sysctls map[string]string
 	// Commands are those of the commands asked for that the host has.
 	Commands map[string]bool
+	// BIRD is what Calico's BIRD answers when it is asked for its sessions; empty
+	// where none runs.
+	BIRD string
 }
 
 // File is what is known of a file without reading it into a plan.
