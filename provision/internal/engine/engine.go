@@ -29,7 +29,8 @@ type Engine struct {
 
 // Run carries out the plan and returns when every change is done, failed or
 // skipped and no goroutine is left. A host's chain stops at its first failure;
-// other hosts go on as far as they do not need it. A cancelled ctx starts nothing
+// other hosts go on as far as they do not need it. What changes nothing takes no
+// place on its host, and its failure stops nothing there but what needs it. A cancelled ctx starts nothing
 // more.
 func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 	start := e.Now()
@@ -176,7 +177,7 @@ func (n *node) awaitNeeds() error {
 }
 
 // places are what a change has to have a place in: one on its host, unless all of
-// its kind takes one command, and for what must not be disturbed twice at once,
+// its kind takes one command or it only waits, and for what must not be disturbed twice at once,
 // the only one there is; that first, so that nobody occupies a host while waiting
 // for its turn.
 func (r *run) places(c plan.Change) []*places {
@@ -184,7 +185,7 @@ func (r *run) places(c plan.Change) []*places {
 	if c.Serial != "" && c.Action != plan.Create {
 		out = append(out, r.serial[c.Serial])
 	}
-	if _, ok := r.Resources[c.ID].(resource.Written); !ok {
+	if _, ok := r.Resources[c.ID].(resource.Written); !ok && !r.passive(c.ID) {
 		out = append(out, r.hosts[c.ID.Host()])
 	}
 	return out
@@ -271,14 +272,21 @@ func (r *run) skip(c plan.Change, err error) report.Outcome {
 }
 
 func (r *run) breakHost(id plan.ID, err error) {
-	if id.Host() == plan.ClusterHost {
-		return // no machine: what depends on it is skipped, nothing else
+	if id.Host() == plan.ClusterHost || r.passive(id) {
+		return // no machine, or nothing of it: what depends on it is skipped, nothing else
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken[id.Host()] == nil {
 		r.broken[id.Host()] = fmt.Errorf("%s failed on this host: %w", id.What(), err)
 	}
+}
+
+// passive reports whether a change only waits for somebody else, who may take a
+// quarter of an hour: nobody is to stand in line behind that, or to suffer from it.
+func (r *run) passive(id plan.ID) bool {
+	p, ok := r.Resources[id].(interface{ ChangesNothing() bool })
+	return ok && p.ChangesNothing()
 }
 
 func (r *run) hostBroken(id plan.ID) error {

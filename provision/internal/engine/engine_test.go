@@ -38,7 +38,10 @@ type thing struct {
 	takes time.Duration
 	err   error
 	lies  bool // claims success, does nothing
+	waits bool // only waits for somebody else
 }
+
+func (t thing) ChangesNothing() bool { return t.waits }
 
 func (t thing) Item() plan.Item    { return t.item }
 func (t thing) Scope() facts.Scope { return facts.Scope{} }
@@ -142,6 +145,37 @@ func TestOneDeadHostHoldsUpOnlyWhatNeedsIt(t *testing.T) {
 		want := "a/thing:1 done, a/thing:2 done, b/thing:1 failed, b/thing:2 skipped, b/thing:3 skipped, c/thing:1 done, c/thing:2 skipped"
 		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+// Who only waits holds up nobody: not while it waits, and not by failing.
+func TestWaitingForSomebodyElseHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		patient := w.thing("a", "patient", time.Hour)
+		patient.waits, patient.err = true, errors.New("nobody came")
+		early := w.thing("a", "early", time.Second)
+		early.waits, early.err = true, errors.New("nobody came")
+		start := time.Now()
+		var last time.Time
+		work := []thing{patient, early, w.thing("a", "after", time.Second, id("a", "patient")), w.thing("b", "first", 2*time.Second)}
+		for n := range 5 { // after the one has begun, and the other has failed
+			work = append(work, w.thing("a", fmt.Sprint(n), time.Second, id("b", "first")))
+		}
+		r, s := execute(t, t.Context(), w, 1, nil, work...)
+		want := "a/thing:patient failed, a/thing:early failed, a/thing:after skipped, b/thing:first done, " +
+			"a/thing:0 done, a/thing:1 done, a/thing:2 done, a/thing:3 done, a/thing:4 done"
+		if got := outcomes(r); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		for _, e := range s.events {
+			if e.Kind == report.Done {
+				last = e.Time
+			}
+		}
+		if took := last.Sub(start); took != 7*time.Second {
+			t.Errorf("7 s of work took %s", took)
 		}
 	})
 }

@@ -67,9 +67,11 @@ type Step struct {
 	// Content and Condition are the item's.
 	Content   string
 	Condition bool
-	See       facts.Scope
-	Look      func(ctx context.Context, seen Seen) (plan.State, error)
-	Perform   func(ctx context.Context, w World, c plan.Change) error
+	// Passive says that performing it only waits for somebody else.
+	Passive bool
+	See     facts.Scope
+	Look    func(ctx context.Context, seen Seen) (plan.State, error)
+	Perform func(ctx context.Context, w World, c plan.Change) error
 }
 
 // Item is the step's outcome.
@@ -79,6 +81,9 @@ func (s Step) Item() plan.Item {
 
 // Scope is what Look needs to see of the host.
 func (s Step) Scope() facts.Scope { return s.See }
+
+// ChangesNothing reports whether the step leaves its host as it is.
+func (s Step) ChangesNothing() bool { return s.Passive }
 
 // Observe tells how things are; nothing can be told before there is a cluster.
 func (s Step) Observe(ctx context.Context, seen Seen) (plan.State, error) {
