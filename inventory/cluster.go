@@ -61,10 +61,10 @@ type BigIP struct {
 	Password    Secret         `json:"password,omitzero"`
 	Manage      Manage         `json:"manage"`
 	Wait        Seconds        `json:"wait_seconds,omitempty"` // for its sessions, where it is managed by hand
-	Accept      []netip.Prefix `json:"accept,omitempty"`     // what nodes may learn from it
-	MaxPeers    int            `json:"max_peers,omitempty"`  // BGP sessions it can hold; 0: not known
-	MaxRoutes   int            `json:"max_routes,omitempty"` // 0: not known
-	SSH         SSH            `json:"ssh"`                  // how its routing shell is reached, resolved
+	Accept      []netip.Prefix `json:"accept,omitempty"`       // what nodes may learn from it
+	MaxPeers    int            `json:"max_peers,omitempty"`    // BGP sessions it can hold; 0: not known
+	MaxRoutes   int            `json:"max_routes,omitempty"`   // 0: not known
+	SSH         SSH            `json:"ssh"`                    // how its routing shell is reached, resolved
 }
 
 // Manage is who configures a BIG-IP's side.

@@ -92,6 +92,7 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 	}
 	p, err := plan.Diff(s.Cluster.Name, items, have)
 	p.Standing, p.UID = s.Standing(), s.uid
+	p.ByHand = desired.ByHand(s.Cluster, p, nil)
 	return p, err
 }
 
@@ -110,8 +111,9 @@ func (s *Session) Apply(ctx context.Context, p plan.Plan, sink report.Sink) repo
 		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access},
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Look: s.lookAt,
 	}
-	r := e.Run(ctx, p)
-	return s.settle(ctx, e.World, p, r, sink)
+	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
+	r.ByHand = desired.ByHand(s.Cluster, p, r.Outcomes)
+	return r
 }
 
 // settle looks again at the conditions that were met before the run: a change

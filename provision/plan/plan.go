@@ -103,6 +103,22 @@ type Plan struct {
 	Standing string   `json:"standing"`
 	UID      string   `json:"uid,omitempty"`
 	Changes  []Change `json:"changes"`
+	// ByHand are the BIG-IPs that somebody else configures.
+	ByHand []ByHand `json:"by_hand,omitempty"`
+}
+
+// ByHand is a BIG-IP that is managed by hand, as far as the hosts can tell: what
+// it has itself is never verified.
+type ByHand struct {
+	BigIP string `json:"bigip"`
+	// Up are the hosts that see their session with it, Missing those that do not.
+	// Hosts that could not be asked are neither.
+	Up      []string `json:"up"`
+	Missing []string `json:"missing"`
+	// Enter is what to paste there for those that are missing.
+	Enter []string `json:"enter"`
+	// WaitSeconds is how long a run waits for that.
+	WaitSeconds int64 `json:"wait_seconds"`
 }
 
 // Pending are the changes that do something.

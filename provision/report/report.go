@@ -45,7 +45,9 @@ type Outcome struct {
 // the plan's order.
 type Report struct {
 	Outcomes []Outcome
-	Took     time.Duration
+	// ByHand are the BIG-IPs that somebody else configures, as it was at the end.
+	ByHand []plan.ByHand
+	Took   time.Duration
 }
 
 // Failed are the outcomes that are not Done.

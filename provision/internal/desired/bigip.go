@@ -19,13 +19,16 @@ import (
 
 // bigIPs are the BIG-IPs' own side of the peering: those that drover may
 // configure are, and what they then have is what counts. The side of one that is
-// managed by hand is the operator's, and stays unverified.
+// managed by hand is somebody else's: see byHand.
 func (b *builder) bigIPs() {
 	proven := []plan.ID{resource.GateID(gateWorkloads)}
 	for _, h := range b.hosts(b.Cluster.KubeNodes) {
 		proven = append(proven, b.add(b.block(h, []plan.ID{resource.GateID(gateNodes)})).ID)
 	}
 	for _, f5 := range b.Cluster.BigIPs {
+		if f5.Manage == inventory.ManageManual {
+			b.byHand(f5)
+		}
 		if f5.Manage != inventory.ManageSSH || b.Away(f5.Name) {
 			continue
 		}
