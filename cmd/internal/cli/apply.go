@@ -25,8 +25,8 @@ func (a *app) plan() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what apply would do; changes nothing",
 		Long: `plan looks at every host and at the cluster, compares them with the inventory
-and shows what apply would do, with reasons. It only looks. Exit code 0: nothing
-to do; 2: there are changes.
+and shows what apply would do, with reasons, and what to enter on BIG-IPs that are
+managed by hand. It only looks. Exit code 0: nothing to do; 2: there are changes.
 
 With --out the plan is saved as well, for others to look at and for "drover apply
 FILE", which does that and nothing else.`,
@@ -65,6 +65,10 @@ func (a *app) apply() *cobra.Command {
 change as soon as what it needs is there, looking again after each. Run again
 after a failure, it goes on from where it stopped. On a cluster that is as the
 inventory says it does nothing and says so.
+
+What has to be entered on a BIG-IP that is managed by hand is printed with the
+plan. apply does all else, waits until the hosts see their sessions with it, for
+as long as its attribute wait says, and fails when one is still missing then.
 
 PLAN is a file that "drover plan --out" wrote. The saved plan is the approval:
 apply looks anew, and when what there is to do is what the plan says, does it

@@ -26,7 +26,7 @@ func (v View) Plan(p plan.Plan, format Format) error {
 	}
 	pending := p.Pending()
 	if len(pending) == 0 {
-		return v.Line(fmt.Sprintf("%s: %d things are as the inventory says; nothing to do.", p.Cluster, len(p.Changes)))
+		return v.Line(fmt.Sprintf("%s: %d things are as the inventory says; nothing to do.", p.Cluster, len(p.Changes)) + byHand(p.ByHand))
 	}
 	for _, group := range byHost(pending) {
 		if err := v.Line(group[0].ID.Host()); err != nil {
@@ -43,7 +43,7 @@ func (v View) Plan(p plan.Plan, format Format) error {
 			}
 		}
 	}
-	return v.Line("\n" + summary(pending, len(p.Changes)))
+	return v.Line("\n" + summary(pending, len(p.Changes)) + byHand(p.ByHand))
 }
 
 // byHost groups changes by host, in the order in which each is first met.
@@ -134,8 +134,8 @@ func (v View) Report(r report.Report) error {
 	}
 	took := r.Took.Round(100 * time.Millisecond)
 	if len(failed) == 0 {
-		return v.Line(fmt.Sprintf("done: %d changes in %s.", len(r.Outcomes), took))
+		return v.Line(fmt.Sprintf("done: %d changes in %s.", len(r.Outcomes), took) + byHandAtTheEnd(r.ByHand))
 	}
 	return v.Line(fmt.Sprintf("not done: of %d changes %d failed, and %d that need them were left; %s. Mend what failed and run it again: it goes on from here.",
-		len(r.Outcomes), len(failed)-skipped, skipped, took))
+		len(r.Outcomes), len(failed)-skipped, skipped, took) + byHandAtTheEnd(r.ByHand))
 }
