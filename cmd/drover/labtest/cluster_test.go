@@ -125,6 +125,11 @@ func (c *cluster) get(t testing.TB, v any, args ...string) {
 // planned is what `plan -o json` says.
 type planned struct {
 	Changes []struct{ ID, Action, Reason string }
+	ByHand  []struct {
+		BigIP       string
+		Missing, Up []string
+		Enter       []string
+	} `json:"by_hand"`
 }
 
 // plan runs plan, whose exit code has to say whether something is pending.

@@ -15,6 +15,7 @@
 //	a setting restarts only who reads it        TestMaxPodsRestartsKubeletsOnly
 //	API servers restart one at a time, unseen   TestThreeMastersTwoNodes
 //	never a second cluster, nobody else's host  TestRefusals, TestThreeMastersTwoNodes
+//	by hand: what to enter, and a wait for it   TestManualBigIP
 //	killed anywhere, it goes on from there      TestKilledApplyGoesOn
 //
 // A suite has labs of its own (names, networks, a state directory); most tests

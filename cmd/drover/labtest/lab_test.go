@@ -120,6 +120,9 @@ type shape struct {
 	Cluster                 string // its name; the lab's when empty
 	MaxPods                 int    // 0: drover's default
 	APIServerArgs           map[string]string
+	// Manual is how long a router that is managed by hand is waited for, by its
+	// name; drover configures the others.
+	Manual map[string]string
 	// Unknown are masters that are named and not described.
 	Unknown []string
 }
@@ -199,7 +202,8 @@ artifacts {
 {{end}}{{range $i, $name := .routers}}bigip "{{.}}" {
   peer_address = "{{call $.address .}}"
   as_number    = {{if $i}}64513{{else}}64512{{end}}
-  manage       = "ssh"
+  {{with index $.Manual $name}}manage = "manual"
+  wait = "{{.}}"{{else}}manage = "ssh"{{end}}
   ssh {
     user   = "root"
     become = "none"
@@ -239,7 +243,7 @@ func (l lab) inventory(t testing.TB, name string, s shape) string {
 	}
 	var b strings.Builder
 	err := inventoryTemplate.Execute(&b, map[string]any{
-		"Cluster": s.Cluster, "Unknown": s.Unknown, "APIServerArgs": s.APIServerArgs, "MaxPods": s.MaxPods,
+		"Cluster": s.Cluster, "Unknown": s.Unknown, "APIServerArgs": s.APIServerArgs, "MaxPods": s.MaxPods, "Manual": s.Manual,
 		"masters": s.masters(), "nodes": s.nodes(), "routers": s.routers(),
 		"dir": filepath.Join(stateDir, l.name), "net": l.net, "address": l.address,
 	})

@@ -31,13 +31,14 @@ const (
 
 // The suites' labs; each has a /24 of its own.
 var (
-	oneLab   = lab{name: "dt-one", net: "10.94.0"}
-	threeLab = lab{name: "dt-three", net: "10.94.1"}
-	killLab  = lab{name: "dt-kill", net: "10.94.2"}
-	benchLab = lab{name: "dt-bench", net: "10.94.3"}
+	oneLab    = lab{name: "dt-one", net: "10.94.0"}
+	threeLab  = lab{name: "dt-three", net: "10.94.1"}
+	killLab   = lab{name: "dt-kill", net: "10.94.2"}
+	benchLab  = lab{name: "dt-bench", net: "10.94.3"}
+	manualLab = lab{name: "dt-manual", net: "10.94.4"}
 )
 
-func allLabs() []lab { return []lab{oneLab, threeLab, killLab, benchLab} }
+func allLabs() []lab { return []lab{oneLab, threeLab, killLab, benchLab, manualLab} }
 
 // unable is why the lab suites cannot run here, or "".
 func unable() string {
