@@ -35,7 +35,7 @@ func sessionID(h inventory.Host, f5 inventory.BigIP) plan.ID {
 func (b *builder) session(h inventory.Host, f5 inventory.BigIP, needs []plan.ID) resource.Step {
 	what := "session with " + f5.Name
 	return resource.Step{
-		ID: sessionID(h, f5), Needs: needs, Passive: true, See: facts.Scope{BIRD: true},
+		ID: sessionID(h, f5), Needs: needs, Passive: true, Condition: true, See: facts.Scope{BIRD: true},
 		Want: plan.State{what: string(bgp.Established)},
 		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
 			text := seen.Hosts[h.Name].BIRD
