@@ -105,3 +105,15 @@ func (c container) resources(r corev1.ResourceRequirements) {
 		c.c.Resources = r
 	}
 }
+
+// askReadiness sets how often, in seconds, the kubelet asks whether it is ready.
+func (c container) askReadiness(every int32) {
+	if c.c == nil {
+		return
+	}
+	if c.c.ReadinessProbe == nil {
+		c.p.fail("container %s has no readiness probe", c.c.Name)
+		return
+	}
+	c.c.ReadinessProbe.PeriodSeconds = every
+}

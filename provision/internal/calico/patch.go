@@ -127,6 +127,7 @@ func (p *patcher) node(o Options, api endpoint) {
 	if len(o.NodeResources.Requests)+len(o.NodeResources.Limits) > 0 {
 		main.resources(o.NodeResources)
 	}
+	main.askReadiness(5) // each node of a rolling update waits for the next time it is asked; the release has 10 s
 	p.container(pod.InitContainers, "upgrade-ipam").set(api.env()...)
 	p.container(pod.InitContainers, "install-cni").set(api.installEnv()...)
 	p.encode(&ds, obj)
