@@ -69,6 +69,9 @@ func (s *Session) open(ctx context.Context) (err error) {
 	}
 	s.connect(ctx)
 	s.look(ctx)
+	if err := identity.Refused(s.Cluster, s.seen); err != nil {
+		return s.withAway(err)
+	}
 	if s.verdict, err = identity.Of(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)
 	}

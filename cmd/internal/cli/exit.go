@@ -38,7 +38,7 @@ var exitCodes = []struct {
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
 	{exitWarnings, "warnings, with --fail-on=warn"},
 	{exitUsage, "wrong usage"},
-	{exitInventory, "the inventory is not valid"},
+	{exitInventory, "the inventory is not valid, or does not fit the cluster there is"},
 	{exitUnreachable, "a host is unreachable"},
 	{exitBusy, "another drover holds the fleet's lock"},
 	{exitAuth, "a host refuses us, or its host key is not the known one"},

@@ -16,9 +16,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/host/hosttest"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/trust"
 	"github.com/droverctl/drover/provision/plan"
@@ -176,4 +179,40 @@ func TestAHostThatIsAwayChangesNothingForOthers(t *testing.T) {
 			t.Errorf("%s is no longer wanted because another host is away", id)
 		}
 	}
+}
+
+// A note of an older form is completed, and the host stays the cluster's.
+func TestANoteThatTellsLessIsCompleted(t *testing.T) {
+	for _, r := range build(t, "../../../examples/lab") {
+		if r.Item().ID != "kube-node-1/membership:lab" {
+			continue
+		}
+		note := r.(resource.Step)
+		look := func(text string) plan.State {
+			state, err := note.Look(t.Context(), resource.Seen{Hosts: map[string]facts.Snapshot{
+				"kube-node-1": {Texts: map[string]string{membership.Path: text}},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return state
+		}
+		machine := hosttest.New(t, "kube-node-1")
+		if err := note.Perform(t.Context(), resource.World{Hosts: map[string]host.Writer{"kube-node-1": machine}}, plan.Change{}); err != nil {
+			t.Fatal(err)
+		}
+		whole := string(machine.State().Files[membership.Path].Content)
+		if diff := cmp.Diff(note.Want, look(whole)); diff != "" {
+			t.Error(diff)
+		}
+		older, _, _ := strings.Cut(whole, "host=")
+		if diff := cmp.Diff(plan.State{"cluster": "this one", "settings": "not all noted"}, look(older)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(plan.State{"cluster": "another", "settings": "not all noted"}, look("cluster=lab\nuid=other\n")); diff != "" {
+			t.Error(diff)
+		}
+		return
+	}
+	t.Fatal("no host notes what it belongs to")
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/wait"
@@ -90,40 +90,44 @@ func (b *builder) etcdJoined(h inventory.Host, unit plan.ID) resource.Step {
 	return s
 }
 
-// MemberNote is the file on every host that says which cluster it belongs to.
-const MemberNote = "/var/lib/drover/cluster.drover"
-
-// Membership is what the note says: the cluster's name, and its UID, which is the
-// key ID of the cluster's authority.
-func Membership(name, uid string) string { return fmt.Sprintf("cluster=%s\nuid=%s\n", name, uid) }
-
-// membership is the note.
+// membership is the note of what the host belongs to. One that tells less than it
+// should, of an older form, is completed; that nothing in it is to change was made
+// sure of before.
 func (b *builder) membership(h inventory.Host) resource.Step {
-	content := func() []byte {
-		return []byte(Membership(b.Cluster.Name, b.Bundle.UID()))
+	note := func() membership.Note {
+		return membership.New(b.Cluster, b.Bundle.Authority(pki.ClusterCA).Describe().KeyID, h.Name)
 	}
 	return resource.Step{
-		ID:   plan.NewID(h.Name, "membership", b.Cluster.Name),
-		Want: plan.State{"cluster": "this one"},
-		See:  facts.Scope{Paths: []string{MemberNote}},
+		ID:   membershipID(b.Cluster, h),
+		Want: plan.State{"cluster": "this one", "settings": "noted"},
+		See:  facts.Scope{Paths: []string{membership.Path}},
 		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
-			f, ok := seen.Hosts[h.Name].Files[MemberNote]
-			switch {
-			case !ok:
+			text, ok := seen.Hosts[h.Name].Texts[membership.Path]
+			if !ok {
 				return nil, nil
-			case f.SHA256 == digest(content()):
-				return plan.State{"cluster": "this one"}, nil
 			}
-			return plan.State{"cluster": "another"}, nil
+			have, want := membership.Parse(text), note()
+			state := plan.State{"cluster": "this one", "settings": "noted"}
+			if have.Cluster != want.Cluster || have.UID != want.UID {
+				state["cluster"] = "another"
+			}
+			if !have.Tells(want) {
+				state["settings"] = "not all noted"
+			}
+			return state, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			out, err := w.Host(h.Name)
 			if err != nil {
 				return err
 			}
-			return out.WriteFile(ctx, MemberNote, content(), host.FileMeta{Mode: 0o644})
+			return out.WriteFile(ctx, membership.Path, []byte(note().Text()), host.FileMeta{Mode: 0o644})
 		},
 	}
+}
+
+func membershipID(c *inventory.Cluster, h inventory.Host) plan.ID {
+	return plan.NewID(h.Name, "membership", c.Name)
 }
 
 // The kubelet's own credentials: made by it, for it.

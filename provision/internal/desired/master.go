@@ -78,8 +78,10 @@ func (b *builder) apiServer(h inventory.Host) error {
 		sharedItem(h, caFile(pki.ClusterCA)), sharedItem(h, caFile(pki.EtcdCA)), sharedItem(h, caFile(pki.FrontProxyCA)),
 		sharedItem(h, pki.ServiceAccountKey()), sharedItem(h, pki.ServiceAccountPub()), sharedItem(h, pki.EncryptionFile()),
 	})
+	// The note comes before anything that depends on what it notes: a run that is
+	// killed in between must not leave a cluster whose networks can still be changed.
 	b.add(resource.Unit{Host: h.Name, Name: manifests.APIServerUnit, Inputs: inputs, Serial: "kube-apiserver",
-		Needs: []plan.ID{resource.GateID(gateEtcd)}, Ready: apiReady(h.Name)})
+		Needs: []plan.ID{resource.GateID(gateEtcd), membershipID(b.Cluster, h)}, Ready: apiReady(h.Name)})
 	return nil
 }
 

@@ -7,10 +7,9 @@ import (
 	"strings"
 
 	"github.com/droverctl/drover/inventory"
-	"github.com/droverctl/drover/inventory/diag"
 	"github.com/droverctl/drover/manifests"
-	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/trust"
 )
 
@@ -33,7 +32,7 @@ type Verdict struct {
 
 // Scope is what has to be looked at on every host.
 func Scope() facts.Scope {
-	s := facts.Scope{Paths: []string{desired.MemberNote, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
+	s := facts.Scope{Paths: []string{membership.Path, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
 	for _, f := range trust.Files() {
 		s.Paths = append(s.Paths, f.Path)
 	}
@@ -99,53 +98,6 @@ func Of(c *inventory.Cluster, seen map[string]facts.Snapshot) (Verdict, error) {
 		return Verdict{Beginning, keeper}, nil
 	}
 	return Verdict{Standing: New}, nil
-}
-
-// note is what a host says of its cluster.
-type note struct{ cluster, uid string }
-
-// readNotes reads the notes, and reports hosts of another cluster.
-func readNotes(c *inventory.Cluster, seen map[string]facts.Snapshot) (map[string]note, diag.Problems) {
-	notes := map[string]note{}
-	var problems diag.Problems
-	uids := map[string]string{} // UID to the first host with it
-	for _, h := range c.Hosts() {
-		text, ok := seen[h.Name].Texts[desired.MemberNote]
-		if !ok {
-			continue
-		}
-		n := note{}
-		for line := range strings.Lines(text) {
-			switch k, v, _ := strings.Cut(strings.TrimSpace(line), "="); k {
-			case "cluster":
-				n.cluster = v
-			case "uid":
-				n.uid = v
-			}
-		}
-		notes[h.Name] = n
-		if n.cluster != c.Name {
-			problems = append(problems, diag.Problem{
-				Code: "host-of-another-cluster", Host: h.Name, At: h.Where.Block.Ptr(),
-				Summary: fmt.Sprintf("%s belongs to the cluster %q, not to %q", h.Name, n.cluster, c.Name),
-				Fix:     "check the host's address; to take it over, run `drover reset` there with the inventory of its cluster first",
-			})
-			continue
-		}
-		uids[n.uid] = h.Name
-	}
-	if len(uids) > 1 {
-		var words []string
-		for _, uid := range slices.Sorted(maps.Keys(uids)) {
-			words = append(words, fmt.Sprintf("%s (on %s)", uid, uids[uid]))
-		}
-		problems = append(problems, diag.Problem{
-			Code: "two-clusters", At: c.Where.Block.Ptr(),
-			Summary: fmt.Sprintf("the hosts belong to %d different clusters named %q: %s", len(uids), c.Name, strings.Join(words, ", ")),
-			Fix:     "split the inventory, or reset the hosts that do not belong",
-		})
-	}
-	return notes, problems
 }
 
 func holdsBundle(snap facts.Snapshot) bool {

@@ -2,13 +2,14 @@ package identity
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
-	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/trust"
 )
 
@@ -33,7 +34,7 @@ func (h host) snapshot() facts.Snapshot {
 	}
 	if h.note != "" {
 		name, uid, _ := strings.Cut(h.note, "/")
-		s.Texts[desired.MemberNote] = desired.Membership(name, uid)
+		s.Texts[membership.Path] = fmt.Sprintf("cluster=%s\nuid=%s\n", name, uid)
 	}
 	return s
 }
