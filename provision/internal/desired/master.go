@@ -17,9 +17,11 @@ import (
 // controlPlane is what a master has: the cluster's trust, etcd, and the three
 // programs of Kubernetes.
 func (b *builder) controlPlane(h inventory.Host, system []plan.ID) error {
+	seal := resource.Shared{Host: h.Name, File: trust.Seal(), Bundle: b.Bundle}
 	for _, f := range trust.Files() {
-		b.add(resource.Shared{Host: h.Name, File: f, Bundle: b.Bundle})
+		seal.Needs = append(seal.Needs, b.add(resource.Shared{Host: h.Name, File: f, Bundle: b.Bundle}).ID)
 	}
+	b.add(seal)
 	if err := b.etcd(h, system); err != nil {
 		return err
 	}
@@ -43,11 +45,9 @@ func (b *builder) etcd(h inventory.Host, system []plan.ID) error {
 		[]plan.Item{sharedItem(h, caFile(pki.EtcdCA))})
 	data := b.add(resource.Dir{Host: h.Name, Path: manifests.EtcdDataDir, Mode: 0o700})
 	begin := b.etcdJoin(h)
-	// What began has to have its keys: else a run that is killed in between leaves
-	// a beginning that nobody can finish.
-	for _, f := range trust.Files() {
-		begin.Needs = append(begin.Needs, resource.FileID(h.Name, f.Path))
-	}
+	// What began has to have all its keys: else a run that is killed in between
+	// leaves a beginning that nobody can finish.
+	begin.Needs = append(begin.Needs, resource.FileID(h.Name, trust.Seal().Path))
 	join := b.add(begin)
 	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.EtcdUnit, Inputs: inputs, Serial: "etcd",
 		Needs: append(slices.Clone(system), data.ID, join.ID)})

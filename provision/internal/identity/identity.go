@@ -32,7 +32,7 @@ type Verdict struct {
 
 // Scope is what has to be looked at on every host.
 func Scope() facts.Scope {
-	s := facts.Scope{Paths: []string{membership.Path, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
+	s := facts.Scope{Paths: []string{membership.Path, trust.Seal().Path, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
 	for _, f := range trust.Files() {
 		s.Paths = append(s.Paths, f.Path)
 	}
@@ -55,56 +55,29 @@ func Of(c *inventory.Cluster, seen map[string]facts.Snapshot) (Verdict, error) {
 	if problems.HasErrors() {
 		return Verdict{}, problems.Err()
 	}
-	var keeper string
-	var begun, unreached, strange []string
-	masterNoted := false
-	for _, m := range c.KubeMasters {
-		snap, reached := seen[m.Name]
-		if !reached {
-			unreached = append(unreached, m.Name)
-			continue
-		}
-		if _, noted := notes[m.Name]; noted {
-			masterNoted = true
-		}
-		if keeper == "" && holdsBundle(snap) {
-			keeper = m.Name
-		}
-		_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
-		_, joining := snap.Files[manifests.EtcdJoinPath]
-		if joining {
-			begun = append(begun, m.Name)
-		}
-		if _, noted := notes[m.Name]; data && !joining && !noted {
-			strange = append(strange, m.Name)
-		}
-	}
+	v, all := look(c, seen, notes), func(names []string) string { return strings.Join(names, ", ") }
 	switch {
-	case masterNoted && keeper == "":
-		return Verdict{}, fmt.Errorf("the cluster exists, but no master that was reached holds all of its keys (%s): restore them from a backup of a master", manifests.PKIDir)
-	case masterNoted:
-		return Verdict{Existing, keeper}, nil
+	case v.noted && v.keeper == "":
+		return Verdict{}, fmt.Errorf("the cluster exists, but no master that was reached holds all of its keys (%s): %s: restore what is missing from a backup of that master", manifests.PKIDir, strings.Join(v.broken, "; "))
+	case v.noted:
+		return Verdict{Existing, v.keeper}, nil
 	case len(notes) > 0:
 		return Verdict{}, fmt.Errorf("%s belong to a cluster %q, but no master named here does: is the list of masters right?",
-			strings.Join(slices.Sorted(maps.Keys(notes)), ", "), c.Name)
-	case len(strange) > 0:
-		return Verdict{}, fmt.Errorf("%s: %s holds the data of an etcd that drover did not make: is it the machine you mean? If the data can go, remove the directory", strings.Join(strange, ", "), manifests.EtcdDataDir)
-	case len(unreached) > 0:
-		return Verdict{}, &UnreachedMastersError{unreached}
-	case len(begun) > 0 && keeper == "":
+			all(slices.Sorted(maps.Keys(notes))), c.Name)
+	case len(v.strange) > 0:
+		return Verdict{}, fmt.Errorf("%s: %s holds the data of an etcd that drover did not make: is it the machine you mean? If the data can go, remove the directory", all(v.strange), manifests.EtcdDataDir)
+	case len(v.unreached) > 0:
+		return Verdict{}, &UnreachedMastersError{v.unreached}
+	case len(v.begun) > 0 && v.keeper == "":
 		return Verdict{}, fmt.Errorf("a cluster was begun on %s, but no master holds all of its keys: run `drover reset %s` and begin again",
-			strings.Join(begun, ", "), strings.Join(begun, " "))
-	case keeper != "":
-		return Verdict{Beginning, keeper}, nil
+			all(v.begun), strings.Join(v.begun, " "))
+	case len(v.others) > 0:
+		return Verdict{}, fmt.Errorf("a cluster was begun on %s, but not with the keys that %s holds: run `drover reset %s` and begin again",
+			all(v.others), v.keeper, strings.Join(v.others, " "))
+	case v.keeper != "":
+		return Verdict{Beginning, v.keeper}, nil
 	}
+	// Parts of bundles may lie about. No etcd began with them, so nothing depends on
+	// them: they are written over.
 	return Verdict{Standing: New}, nil
-}
-
-func holdsBundle(snap facts.Snapshot) bool {
-	for _, f := range trust.Files() {
-		if have, ok := snap.Files[f.Path]; !ok || have.Size == 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -94,6 +94,18 @@ func (k Key) Fits(cert *x509.Certificate) bool {
 	return k.IsSet() && cert != nil && k.private.PublicKey.Equal(cert.PublicKey)
 }
 
+// FitsPublic says whether k is the private half of one of the public keys: there
+// are several while keys are exchanged.
+func (k Key) FitsPublic(text []byte) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		public, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err == nil && k.IsSet() && k.private.PublicKey.Equal(public) {
+			return true
+		}
+	}
+	return false
+}
+
 func (k Key) String() string { return hidden }
 
 // Format answers every verb alike: %x and %d would otherwise bypass String.

@@ -52,8 +52,11 @@ func Generate(now time.Time) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.shared[pki.EncryptionFile().Path], err = pki.EncryptionConfig(key)
-	return b, err
+	if b.shared[pki.EncryptionFile().Path], err = pki.EncryptionConfig(key); err != nil {
+		return nil, err
+	}
+	b.seal()
+	return b, nil
 }
 
 // ErrIncomplete says that a master does not hold the whole bundle.
@@ -107,6 +110,15 @@ func parse(out []byte) (*Bundle, error) {
 		}
 		b.authorities[ca.Name] = a
 	}
+	private, public := pki.ServiceAccountKey().Path, pki.ServiceAccountPub().Path
+	sa, err := pki.ParseKey(b.shared[private])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", private, err)
+	}
+	if !sa.FitsPublic(b.shared[public]) {
+		return nil, fmt.Errorf("%s: it is not the public half of %s", public, private)
+	}
+	b.seal()
 	return b, nil
 }
 
