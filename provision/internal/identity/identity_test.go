@@ -22,6 +22,7 @@ type host struct {
 	parts               string // whose bundles, of bundles: all files are there, in turn from each, and no seal
 	note                string // of which of them
 	without             string // one of the files
+	strangers           string // one of the files, of bundle B
 }
 
 // bundles are two clusters' own, by name.
@@ -47,6 +48,8 @@ func (h host) snapshot(all map[string]*trust.Bundle) facts.Snapshot {
 	for i, f := range trust.Files() {
 		switch {
 		case f.Path == h.without:
+		case f.Path == h.strangers:
+			hold(all["B"], f.Path)
 		case h.parts != "":
 			hold(all[string(h.parts[i%len(h.parts)])], f.Path)
 		case h.keys != "":
@@ -91,6 +94,7 @@ func TestOneClusterNeverTwo(t *testing.T) {
 		{name: "a finished cluster of an older form", masters: [3]host{unsealed, unsealed, unsealed}, node: host{note: "A"}, want: Verdict{Existing, "m1"}},
 		{name: "a dead master of a finished cluster", masters: [3]host{{away: true}, member, member}, want: Verdict{Existing, "m2"}},
 		{name: "a key of a member lost", masters: [3]host{{keys: "A", data: true, note: "A", without: sa}, member, member}, want: Verdict{Existing, "m2"}},
+		{name: "a key of a member changed", masters: [3]host{{keys: "A", data: true, note: "A", strangers: sa}, member, member}, want: Verdict{Existing, "m2"}},
 		{name: "a member with keys of another", masters: [3]host{{keys: "B", data: true, note: "A"}, member, member}, want: Verdict{Existing, "m2"}},
 		{name: "a member with another's keys among its own", masters: [3]host{{parts: "BA", data: true, note: "A"}, member, member}, want: Verdict{Existing, "m2"}},
 		{name: "killed after the first keys", masters: [3]host{{keys: "A"}, {}, {}}, want: Verdict{Beginning, "m1"}},

@@ -57,7 +57,7 @@ func look(c *inventory.Cluster, seen map[string]facts.Snapshot, notes map[string
 		}
 	}
 	for _, m := range s.begun {
-		if seal, ok := seals[m]; !ok || seal != seals[s.keeper] {
+		if seals[m] != seals[s.keeper] {
 			s.others = append(s.others, m)
 		}
 	}
