@@ -244,6 +244,9 @@ const joinLimit = 3 * time.Minute
 // for until it has its certificate.
 func (b *builder) admitClient(ctx context.Context, w resource.World, h inventory.Host, token string) error {
 	return b.admit(ctx, w, h, kubeletClientCert, "to get its certificate", func(ctx context.Context, api *kube.Client) error {
+		if err := api.WithdrawJoins(ctx, h.Name, token); err != nil {
+			return err
+		}
 		_, _, err := api.ApproveJoin(ctx, map[string]string{token: h.Name})
 		return err
 	})

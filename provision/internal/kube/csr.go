@@ -37,8 +37,9 @@ func (r Refusal) String() string {
 }
 
 const (
-	nodeUser  = "system:node:"
-	nodeGroup = "system:nodes"
+	nodeUser      = "system:node:"
+	nodeGroup     = "system:nodes"
+	bootstrapUser = "system:bootstrap:"
 )
 
 // ApproveServing approves the serving certificates that kubelets of known hosts
@@ -60,6 +61,39 @@ func (c *Client) ApproveJoin(ctx context.Context, joins map[string]string) (appr
 		}
 		return checkJoin(r, joins)
 	})
+}
+
+// WithdrawJoins deletes the pending requests for a node's client certificate that
+// were made with another token than this one: that of a run that was killed. A
+// kubelet takes its own earlier request up again, whatever token it has by now, and
+// would wait for ever for an approval that no one gives.
+func (c *Client) WithdrawJoins(ctx context.Context, node, token string) error {
+	requests := c.typed.CertificatesV1().CertificateSigningRequests()
+	list, err := requests.List(ctx, metav1.ListOptions{FieldSelector: "spec.signerName=" + certsv1.KubeAPIServerClientKubeletSignerName})
+	if err != nil {
+		return fmt.Errorf("list certificate requests: %w", err)
+	}
+	for _, r := range list.Items {
+		if decided(r) || !leftOver(r, node, token) {
+			continue
+		}
+		uid := r.UID // a new one of the same name is not the one that was judged
+		err := requests.Delete(ctx, r.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("withdraw certificate request %s of %s: %w", r.Name, r.Spec.Username, err)
+		}
+	}
+	return nil
+}
+
+// leftOver says whether a request is for this node, by another token.
+func leftOver(r certsv1.CertificateSigningRequest, node, token string) bool {
+	by, ok := strings.CutPrefix(r.Spec.Username, bootstrapUser)
+	if !ok || by == token {
+		return false
+	}
+	_, err := nodeRequest(r.Spec.Request, node)
+	return err == nil
 }
 
 // errNotOurs is a request that is neither approved nor worth a word.
@@ -151,7 +185,7 @@ func checkServing(r certsv1.CertificateSigningRequest, known map[string]Addresse
 // checkJoin says which node a token's request is for, or why it is not the one
 // the token was made for.
 func checkJoin(r certsv1.CertificateSigningRequest, joins map[string]string) (node string, err error) {
-	token, ok := strings.CutPrefix(r.Spec.Username, "system:bootstrap:")
+	token, ok := strings.CutPrefix(r.Spec.Username, bootstrapUser)
 	if !ok {
 		return "", errors.New("not asked with a bootstrap token")
 	}

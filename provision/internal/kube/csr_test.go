@@ -192,3 +192,27 @@ func TestApproveServing(t *testing.T) {
 func clientRequest(t *testing.T, node string) []byte {
 	return request(t, node, func(c *x509.CertificateRequest) { c.DNSNames, c.IPAddresses = nil, nil })
 }
+
+// What is withdrawn is a kubelet's own request that no token of today can answer.
+func TestLeftOver(t *testing.T) {
+	by := func(user, node string) certsv1.CertificateSigningRequest {
+		return certsv1.CertificateSigningRequest{Spec: certsv1.CertificateSigningRequestSpec{
+			Username: user, Request: request(t, node, nil),
+		}}
+	}
+	for name, test := range map[string]struct {
+		request certsv1.CertificateSigningRequest
+		want    bool
+	}{
+		"of a run that was killed": {by("system:bootstrap:aaaaaa", "kube-node-1"), true},
+		"of this run":              {by("system:bootstrap:bbbbbb", "kube-node-1"), false},
+		"of another node":          {by("system:bootstrap:aaaaaa", "kube-node-2"), false},
+		"a renewal":                {by("system:node:kube-node-1", "kube-node-1"), false},
+		"not readable": {certsv1.CertificateSigningRequest{Spec: certsv1.CertificateSigningRequestSpec{
+			Username: "system:bootstrap:aaaaaa", Request: []byte("x")}}, false},
+	} {
+		if got := leftOver(test.request, "kube-node-1", "bbbbbb"); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}

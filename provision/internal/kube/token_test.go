@@ -129,4 +129,17 @@ func joinWith(t *testing.T, c *Client, tok Token) {
 	if err != nil || !slices.Equal(approved, []string{"kube-node-1"}) || len(refused) != 1 || refused[0].Request != "join-kube-node-2" {
 		t.Errorf("approved %q, refused %v: %v", approved, refused, err)
 	}
+	// The other is one a killed run left behind; what was approved is nobody's to take.
+	for node, token := range map[string]string{"kube-node-1": "aaaaaa", "kube-node-2": "aaaaaa"} {
+		if err := c.WithdrawJoins(t.Context(), node, token); err != nil {
+			t.Error(err)
+		}
+	}
+	requests := c.typed.CertificatesV1().CertificateSigningRequests()
+	if _, err := requests.Get(t.Context(), "join-kube-node-1", metav1.GetOptions{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := requests.Get(t.Context(), "join-kube-node-2", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("a request that nobody will approve is still there: %v", err)
+	}
 }
