@@ -180,3 +180,19 @@ func TestArgs(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+func TestBackendsAreReadBack(t *testing.T) {
+	files, err := haproxy.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Path == HAProxyConfigPath {
+			if diff := cmp.Diff(haproxy.Masters, Backends(string(f.Content)), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Error(diff)
+			}
+			return
+		}
+	}
+	t.Error("no configuration")
+}

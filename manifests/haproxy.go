@@ -3,6 +3,7 @@ package manifests
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // LoadBalancer is the local API load balancer: the OS package's HAProxy with a
@@ -39,3 +40,19 @@ func (l LoadBalancer) Files() ([]File, error) {
 
 // HostPort is the backend's address and port.
 func (b Backend) HostPort() string { return netip.AddrPortFrom(b.Address, APIServerPort).String() }
+
+// Backends are the API servers of a configuration, as [LoadBalancer] writes it: who
+// is a master where the cluster itself cannot be asked.
+func Backends(config string) []Backend {
+	var out []Backend
+	for line := range strings.Lines(config) {
+		words := strings.Fields(line)
+		if len(words) != 3 || words[0] != "server" {
+			continue
+		}
+		if at, err := netip.ParseAddrPort(words[2]); err == nil {
+			out = append(out, Backend{words[1], at.Addr()})
+		}
+	}
+	return out
+}

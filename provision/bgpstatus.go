@@ -213,7 +213,7 @@ func (s *Session) farSide(ctx context.Context, b inventory.BigIP) ([]bgp.Session
 	if err != nil {
 		return nil, nil, err
 	}
-	peering := bgp.New(s.Cluster, b)
+	peering := s.kept.Peering(s.Cluster, b)
 	blocks, err := desired.Blocks(ctx, s.access)
 	for i, n := range peering.Neighbors {
 		peering.Neighbors[i].Blocks = blocks[n.Name]

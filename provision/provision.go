@@ -43,6 +43,7 @@ type Session struct {
 	verdict   identity.Verdict
 	uid       string // of the cluster, once there is one
 	access    *cluster.Access
+	kept      desired.Kept
 	resources []resource.Resource
 	calico    []byte // its release manifest
 }
@@ -79,6 +80,9 @@ func (s *Session) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.access = s.reach(ctx, bundle)
+	if err := s.meet(ctx); err != nil {
+		return s.withAway(err)
+	}
 	s.resources, err = s.want(ctx, bundle) // and now that it is known what there is
 	return err
 }
@@ -175,7 +179,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle) ([]resource.Re
 	}
 	rs, err := desired.Build(desired.Inputs{
 		Cluster: s.Cluster, Lock: lock, Bundle: bundle, CalicoManifest: manifest,
-		NewCluster: s.verdict.Standing != identity.Existing, Now: s.options.Now,
+		NewCluster: s.verdict.Standing != identity.Existing, Kept: s.kept, Now: s.options.Now,
 		Away: func(name string) bool { return s.Away[name] != nil },
 	})
 	if err != nil {

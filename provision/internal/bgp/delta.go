@@ -66,7 +66,7 @@ func conflicts(have running, want Peering) error {
 		return fmt.Errorf("BIG-IP %s runs BGP as AS %d, the inventory says %d", want.BigIP, have.as, want.LocalAS)
 	}
 	var errs []error
-	for _, n := range want.sorted() {
+	for _, n := range want.named() { // others are left with what they have
 		a := n.Address.String()
 		if !have.known[a] || have.groupOf[a] == want.Group() {
 			continue
@@ -145,12 +145,12 @@ func members(have running, want Peering) []string {
 	for _, n := range want.sorted() {
 		a := n.Address.String()
 		wanted[a] = true
-		if have.groupOf[a] != want.Group() {
+		if have.groupOf[a] != want.Group() && !(n.Kept && have.known[a]) {
 			add = append(add, fmt.Sprintf("neighbor %s peer-group %s", a, want.Group()))
 		}
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(have.groupOf), compareAddrs) {
-		if have.groupOf[a] == want.Group() && !wanted[a] {
+		if have.groupOf[a] == want.Group() && !wanted[a] && !want.Keep {
 			remove = append(remove, fmt.Sprintf("no neighbor %s peer-group %s", a, want.Group()))
 		}
 	}

@@ -303,3 +303,60 @@ func FuzzDelta(f *testing.F) {
 		}
 	})
 }
+
+// A member that the inventory does not name is neither removed nor judged, and
+// where the cluster could not be asked nobody is removed.
+func TestWhoIsAMemberIsKept(t *testing.T) {
+	before := testPeering()
+	running := strings.Join(Render(before), "\n")
+	lines := func(p Peering) []string {
+		t.Helper()
+		got, err := Delta(running, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	gone := testPeering()
+	gone.Neighbors = gone.Neighbors[1:] // without kube-node-2
+	if got, want := lines(gone), []string{"router bgp 64512", " no neighbor 10.90.0.22 peer-group prod1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	kept := testPeering()
+	kept.Neighbors[0].Kept = true
+	if got := lines(kept); len(got) > 0 {
+		t.Errorf("a member is to lose its session: %q", got)
+	}
+	// On a BIG-IP that lacks it, it is added; one that others configured is theirs.
+	old := running
+	running = strings.Join(Render(gone), "\n")
+	if got, want := lines(kept), []string{"router bgp 64512", " neighbor 10.90.0.22 peer-group prod1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	running = strings.Replace(running, "end", " neighbor 10.90.0.22 remote-as 64512\nend", 1)
+	if got := lines(kept); len(got) > 0 {
+		t.Errorf("what others configured is changed: %q", got)
+	}
+	running = old
+	unknown := gone
+	unknown.Keep = true
+	if got := lines(unknown); len(got) > 0 {
+		t.Errorf("who may be a member is to lose its session: %q", got)
+	}
+
+	sessions, routes := healthy()
+	if got := Verify(kept, sessions, routes); len(got) > 0 {
+		t.Errorf("a member that is well is not: %+v", got)
+	}
+	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return s.Peer == addr("10.90.0.22") })
+	routes = slices.DeleteFunc(routes, func(r Route) bool { return r.Prefix == prefix("10.100.0.64/26") })
+	for i := range routes {
+		routes[i].NextHops = slices.DeleteFunc(routes[i].NextHops, func(a netip.Addr) bool { return a == addr("10.90.0.22") })
+	}
+	if got := Verify(kept, sessions, routes); len(got) > 0 {
+		t.Errorf("a member that the inventory does not name is waited for: %+v", got)
+	}
+	if got := Verify(before, sessions, routes); len(got) == 0 {
+		t.Error("nothing is waited for")
+	}
+}

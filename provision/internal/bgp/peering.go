@@ -25,6 +25,9 @@ type Peering struct {
 	// Neighbors are the hosts of the inventory and the members of the cluster
 	// that it does not name: whoever is alive keeps its session.
 	Neighbors []Neighbor
+	// Keep takes no neighbor out: the cluster could not be asked who its members
+	// are, and one that the inventory lacks may be alive.
+	Keep bool
 }
 
 // Neighbor is a host of the cluster.
@@ -33,6 +36,9 @@ type Neighbor struct {
 	Address  netip.Addr
 	Services bool           // it announces service addresses: a kube_node, not a kube_master
 	Blocks   []netip.Prefix // its share of PodCIDR, as far as known
+	// Kept is a member that the inventory does not name. It has its session and its
+	// routes, but nothing waits for them: it may be about to go.
+	Kept bool
 }
 
 // New is the peering of a BIG-IP with the hosts of the inventory. Blocks and
@@ -84,4 +90,9 @@ func (p Peering) sorted() []Neighbor {
 	out := slices.Clone(p.Neighbors)
 	slices.SortStableFunc(out, func(a, b Neighbor) int { return a.Address.Compare(b.Address) })
 	return slices.CompactFunc(out, func(a, b Neighbor) bool { return a.Address == b.Address })
+}
+
+// named are those of them that the inventory names.
+func (p Peering) named() []Neighbor {
+	return slices.DeleteFunc(p.sorted(), func(n Neighbor) bool { return n.Kept })
 }

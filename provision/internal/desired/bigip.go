@@ -39,7 +39,7 @@ func (b *builder) bigIPs() {
 
 // neighbors is the BIG-IP's BGP configuration.
 func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
-	peering := bgp.New(b.Cluster, f5)
+	peering := b.Kept.Peering(b.Cluster, f5)
 	return resource.Step{
 		ID:   plan.NewID(f5.Name, "bgp", "neighbors"),
 		Want: plan.State{"configuration": "as wanted"},
@@ -94,7 +94,7 @@ func (b *builder) sessions(f5 inventory.BigIP, needs []plan.ID) resource.Step {
 		if err != nil {
 			return err
 		}
-		peering := bgp.New(b.Cluster, f5)
+		peering := b.Kept.Peering(b.Cluster, f5)
 		for i, n := range peering.Neighbors {
 			peering.Neighbors[i].Blocks = blocks[n.Name]
 		}

@@ -31,6 +31,7 @@ type Inputs struct {
 	CalicoManifest []byte
 	// NewCluster says that etcd begins here, with the masters of the inventory.
 	NewCluster bool
+	Kept       Kept
 	// Away says of a host that it could not be reached: nothing is asked of it.
 	Away func(name string) bool
 	Now  func() time.Time
@@ -165,11 +166,7 @@ func (b *builder) balancer(h inventory.Host) ([]plan.ID, error) {
 	if b.Cluster.API.Endpoint != "" {
 		return nil, nil
 	}
-	lb := manifests.LoadBalancer{}
-	for _, m := range b.Cluster.KubeMasters {
-		lb.Masters = append(lb.Masters, manifests.Backend{Name: m.Name, Address: m.Address})
-	}
-	files, err := lb.Files()
+	files, err := manifests.LoadBalancer{Masters: b.Kept.Backends(b.Cluster)}.Files()
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/host/hosttest"
 	"github.com/droverctl/drover/provision/internal/artifact"
@@ -32,6 +34,11 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // build is everything the inventory asks for, with a lock that knows everything.
 func build(t *testing.T, path string, away ...string) []resource.Resource {
 	t.Helper()
+	return buildKeeping(t, path, Kept{}, away...)
+}
+
+func buildKeeping(t *testing.T, path string, kept Kept, away ...string) []resource.Resource {
+	t.Helper()
 	c, problems := inventory.Load(path)
 	if c == nil {
 		t.Fatal(problems)
@@ -46,7 +53,7 @@ func build(t *testing.T, path string, away ...string) []resource.Resource {
 		t.Fatal(err)
 	}
 	rs, err := Build(Inputs{
-		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: true,
+		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: true, Kept: kept,
 		Now: func() time.Time { return now }, Away: func(name string) bool { return slices.Contains(away, name) },
 	})
 	if err != nil {
@@ -215,4 +222,66 @@ func TestANoteThatTellsLessIsCompleted(t *testing.T) {
 		return
 	}
 	t.Fatal("no host notes what it belongs to")
+}
+
+// Members whose fragments are missing stay in every load balancer and on every
+// BIG-IP; a Node under an older name of a host is no member of its own.
+func TestMembersThatTheInventoryDoesNotNameAreKept(t *testing.T) {
+	ip := netip.MustParseAddr
+	kept := Kept{Members: []cluster.Member{
+		{Name: "master-x", Address: ip("10.90.0.19"), Master: true, Etcd: true},
+		{Name: "node-x", Address: ip("10.90.0.29")},
+		{Name: "older-name", Address: ip("10.90.0.21")},
+		{Name: "older-master", Address: ip("10.90.0.11"), Master: true},
+		{Name: "never-joined", Master: true},
+	}}
+	rs := buildKeeping(t, "../../../examples/lab", kept)
+	balancers := 0
+	for _, r := range rs {
+		f, ok := r.(resource.File)
+		if !ok || f.Path != manifests.HAProxyConfigPath {
+			continue
+		}
+		balancers++
+		var names []string
+		for _, b := range manifests.Backends(string(f.Content)) {
+			names = append(names, b.Name+" "+b.Address.String())
+		}
+		want := []string{"kube-master-1 10.90.0.11", "kube-master-2 10.90.0.12", "kube-master-3 10.90.0.13", "master-x 10.90.0.19"}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("%s: %s", f.Host, diff)
+		}
+		if strings.Contains(string(f.Content), "never-joined") {
+			t.Error("a member without an address is in a load balancer")
+		}
+	}
+	if balancers == 0 {
+		t.Fatal("no host has a load balancer")
+	}
+	c, _ := inventory.Load("../../../examples/lab")
+	var names []string
+	for _, n := range kept.Peering(c, c.BigIPs[0]).Neighbors {
+		names = append(names, fmt.Sprint(n.Name, " ", n.Services, " ", n.Kept))
+	}
+	want := []string{"kube-master-1 false false", "kube-master-2 false false", "kube-master-3 false false",
+		"kube-node-1 true false", "kube-node-2 true false", "master-x false true", "node-x true true"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+	for _, r := range rs {
+		if r.Item().ID != "f5-a/bgp:neighbors" {
+			continue
+		}
+		state, err := r.Observe(t.Context(), seen(rs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for address, listed := range map[string]int{"10.90.0.19": 1, "10.90.0.29": 1, "10.90.0.21": 1, "10.90.0.11": 1} {
+			if n := strings.Count(state["configuration"], "neighbor "+address+" peer-group"); n != listed {
+				t.Errorf("%s is listed %d times: %s", address, n, state["configuration"])
+			}
+		}
+		return
+	}
+	t.Error("no BIG-IP has neighbors")
 }

@@ -71,7 +71,7 @@ echo "clock=$(date +%s)"`)
 		// asked for by itself. Names with a newline are none of drover's.
 		section("files", s.find(`-exec stat -c '%f %U:%G %s %s.%Y.%Z.%i %N' {} +`))
 		section("sha256", s.find(fmt.Sprintf(`-type f -size -%dk -exec sha256sum {} + 2>/dev/null`, DigestLimit/1024)))
-		section("texts", s.find(fmt.Sprintf(`-type f \( -name '*.crt' -o -name '*.drover' \) -size -64k -exec sh -c 'for f; do echo "%stext $f"; cat "$f"; echo; done' sh {} +`, marker)))
+		section("texts", s.find(fmt.Sprintf(`-type f \( -name '*.crt' -o -name '*.drover' -o -name haproxy.cfg \) -size -64k -exec sh -c 'for f; do echo "%stext $f"; cat "$f"; echo; done' sh {} +`, marker)))
 	}
 	if len(s.Units) > 0 {
 		section("units", "systemctl show --property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,FragmentPath -- "+

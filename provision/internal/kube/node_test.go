@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -149,5 +150,34 @@ func TestManyNodesAreObserved(t *testing.T) {
 		if o.State != Unseen || o.Err == nil {
 			t.Errorf("%s: a forbidden look is %s", name, o.State)
 		}
+	}
+}
+
+// Where a node is, its kubelet says; what it is, drover.
+func TestNodeStatesTellWhoIsWhere(t *testing.T) {
+	c := admin(t)
+	applyNode(t, c, Node{Name: "told", Labels: map[string]string{"node-role.kubernetes.io/control-plane": ""}})
+	applyNode(t, c, Node{Name: "silent"})
+	nodes := c.typed.CoreV1().Nodes()
+	n, err := nodes.Get(t.Context(), "told", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Status.Addresses = []corev1.NodeAddress{
+		{Type: corev1.NodeHostName, Address: "told"}, {Type: corev1.NodeExternalIP, Address: "192.0.2.1"}, {Type: corev1.NodeInternalIP, Address: "10.90.0.21"},
+	}
+	if _, err := nodes.UpdateStatus(t.Context(), n, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	states, err := c.NodeStates(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range states {
+		got[s.Name] = fmt.Sprint(s.Address, " ", s.Master)
+	}
+	if got["told"] != "10.90.0.21 true" || got["silent"] != "invalid IP false" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -1,0 +1,54 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/desired"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/identity"
+)
+
+// meet asks the cluster who its members are. Those that the inventory does not
+// name are kept; machines that took a member's name are refused.
+func (s *Session) meet(ctx context.Context) error {
+	if s.verdict.Standing != identity.Existing {
+		return nil
+	}
+	access, done := s.anyway() // etcd may answer although the API does not
+	defer done()
+	etcds, err := access.EtcdMembers(ctx)
+	if err != nil {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("etcd could not be asked who its members are: %v", err))
+	}
+	nodes, unknown := s.access.Nodes(ctx) // why not was told when it was reached for
+	members := cluster.Merge(etcds, nodes)
+	if err := identity.Replaced(s.Cluster, s.seen, members); err != nil {
+		return err
+	}
+	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)
+	for _, m := range s.kept.Members {
+		s.Warnings = append(s.Warnings, unnamed(m))
+	}
+	return nil
+}
+
+func unnamed(m cluster.Member) string {
+	return fmt.Sprintf("%s is a member but the inventory does not name it: kept; `drover node remove %[1]s` removes it", m.Name)
+}
+
+// keep is who stays on every list besides the inventory's hosts. Where the API could
+// not be asked, that is also whom the hosts have on theirs.
+func keep(c *inventory.Cluster, members []cluster.Member, seen map[string]facts.Snapshot, unknown bool) desired.Kept {
+	if unknown {
+		for _, h := range c.Hosts() {
+			for _, b := range manifests.Backends(seen[h.Name].Texts[manifests.HAProxyConfigPath]) {
+				members = cluster.Merge(members, []cluster.Member{{Name: b.Name, Address: b.Address, Master: true}})
+			}
+		}
+	}
+	return desired.Kept{Members: identity.Unnamed(c, members), Unknown: unknown}
+}
