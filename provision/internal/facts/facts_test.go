@@ -47,6 +47,7 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 	}
 	secret := write("tree/with space.key", "secret", 0o600)
 	cert := write("tree/sub/a.crt", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", 0o644)
+	balancer := write("tree/haproxy.cfg", "server m1 10.90.0.11:6443\n", 0o644)
 	single := write("single/file", "", 0o640)
 	write("single/dir/below", "not asked for", 0o644)
 	link := filepath.Join(dir, "tree/current")
@@ -71,6 +72,9 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 		}
 		if _, read := s.Texts[secret]; read {
 			t.Error("a key was read, not digested")
+		}
+		if got := s.Texts[balancer]; got != "server m1 10.90.0.11:6443\n" && got != "server m1 10.90.0.11:6443" {
+			t.Errorf("a load balancer's configuration: %q", got)
 		}
 		if got := s.Texts[cert]; !strings.HasPrefix(got, "-----BEGIN CERTIFICATE-----\nx\n") {
 			t.Errorf("certificate: %q", got)
