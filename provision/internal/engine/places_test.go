@@ -49,6 +49,8 @@ func TestNoPlaceIsLost(t *testing.T) {
 				}()
 			}
 			time.Sleep(time.Minute)
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			if p.free != free || len(p.waiting) > 0 {
 				rt.Errorf("%d places free and %d waiting in the end, want %d and none", p.free, len(p.waiting), free)
 			}
