@@ -69,6 +69,14 @@ type File struct {
 	FileMeta
 }
 
+// Content is what Upload sends. It is read once for each host, from several at
+// the same time.
+type Content struct {
+	io.ReaderAt
+	Size   int64
+	SHA256 string // 64 hexadecimal digits
+}
+
 // Reader looks at a host. Its commands must change nothing; the test fake
 // refuses any that is not on its list of those that only look.
 type Reader interface {
@@ -91,6 +99,11 @@ type Writer interface {
 	// WriteFiles replaces several files in one go: none gets its name before all
 	// have arrived whole, and then they get theirs in the order given.
 	WriteFiles(ctx context.Context, files []File) error
+	// Upload replaces a file as a whole by content that may be large and is not
+	// secret. The host verifies the digest of what is about to get the file's name,
+	// as root; another digest is an *ExitError with exit code 65, and the file is
+	// as it was.
+	Upload(ctx context.Context, path string, content Content, meta FileMeta) error
 }
 
 // ExitError is a command that ran and failed.
@@ -134,3 +147,16 @@ func (e *AuthError) Error() string {
 }
 
 func (e *AuthError) Unwrap() error { return e.Err }
+
+// NoSFTPError is a host that takes commands but no files over SFTP.
+type NoSFTPError struct {
+	Host string
+	Err  error
+}
+
+func (e *NoSFTPError) Error() string {
+	return fmt.Sprintf("%s: it offers no SFTP: %v\n  fix: put `Subsystem sftp internal-sftp` into its sshd_config and reload sshd, or let hosts fetch releases themselves: artifacts { pull = \"hosts\" }",
+		e.Host, e.Err)
+}
+
+func (e *NoSFTPError) Unwrap() error { return e.Err }

@@ -2,7 +2,6 @@ package hosttest
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,21 +16,24 @@ import (
 // uses and refuse all others.
 func usualCommands() map[string]Handler {
 	return map[string]Handler{
-		"drover-write": writeFile, "drover-write-files": writeFiles,
-		"systemctl": systemctl,
-		"sysctl":    sysctl,
-		"sha256sum": sha256sum,
-		"mkdir":     mkdir,
-		"rm":        rm,
-		"ln":        ln,
-		"chmod":     chmod,
-		"chown":     chown,
-		"mv":        mv,
-		"cat":       cat,
-		"readlink":  readlink,
-		"test":      test,
-		"true":      func(*State, Call) host.Result { return host.Result{} },
-		"false":     func(*State, Call) host.Result { return host.Result{Exit: 1} },
+		"drover-write-files": writeFiles,
+		"drover-upload":      upload,
+		"drover-stage":       stage,
+		"drover-place":       place,
+		"systemctl":          systemctl,
+		"sysctl":             sysctl,
+		"sha256sum":          sha256sum,
+		"mkdir":              mkdir,
+		"rm":                 rm,
+		"ln":                 ln,
+		"chmod":              chmod,
+		"chown":              chown,
+		"mv":                 mv,
+		"cat":                cat,
+		"readlink":           readlink,
+		"test":               test,
+		"true":               func(*State, Call) host.Result { return host.Result{} },
+		"false":              func(*State, Call) host.Result { return host.Result{Exit: 1} },
 	}
 }
 
@@ -63,29 +65,6 @@ func options(c Call, letters string) (flags string, operands []string, ok bool) 
 		flags += w[1:]
 	}
 	return flags, operands, true
-}
-
-// writeFile is the transport's atomic write: file, mode, owner, size, digest.
-func writeFile(s *State, c Call) host.Result {
-	if len(c.Argv) != 6 {
-		return refused(c)
-	}
-	name, owner, size, sum := c.Argv[1], c.Argv[3], c.Argv[4], c.Argv[5]
-	mode, err := strconv.ParseUint(c.Argv[2], 8, 32)
-	if err != nil {
-		return refused(c)
-	}
-	if have := strconv.Itoa(len(c.Stdin)); have != size {
-		return fail(74, "%s: %s of %s bytes arrived", name, have, size)
-	}
-	have := sha256.Sum256(c.Stdin)
-	if sum != "-" && hex.EncodeToString(have[:]) != sum {
-		return fail(65, "%s: sha256 is %x, not %s", name, have, sum)
-	}
-	if err := s.Put(name, string(c.Stdin), fs.FileMode(mode), owner); err != nil {
-		return fail(1, "mv: %v", err)
-	}
-	return host.Result{}
 }
 
 // writeFiles plays the transport's script of that name: all or none.

@@ -6,5 +6,5 @@
 //
 // It accepts nothing on trust. A command without a handler fails the test; a
 // Probe that changes the machine fails the test and is undone. It is the second
-// importer of x/crypto/ssh, and is itself imported by tests only.
+// importer of x/crypto/ssh and pkg/sftp, and is itself imported by tests only.
 package hosttest

@@ -21,7 +21,7 @@ const (
 
 	Before Moment = ""
 	After  Moment = "after"
-	Amid   Moment = "amid" // over SSH: in the middle of stdin
+	Amid   Moment = "amid" // over SSH: in the middle of stdin, or of a file over SFTP
 )
 
 // Fault is something that goes wrong once.
@@ -30,7 +30,7 @@ type Fault struct {
 	Match string // a part of its argv; "": any
 	Do    Effect
 	When  Moment
-	Bytes int // Amid: after so many bytes of stdin
+	Bytes int // Amid: after so many bytes
 
 	Exit   int // Fail: the exit code; 1 when 0
 	Stderr string

@@ -56,6 +56,17 @@ func (h *Host) Handle(argv0 string, f Handler) {
 	h.commands[argv0] = f
 }
 
+// Precede has something happen right before a command that the machine knows.
+func (h *Host) Precede(argv0 string, f func(s *State, c Call)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := h.commands[argv0]
+	h.commands[argv0] = func(s *State, c Call) host.Result {
+		f(s, c)
+		return known(s, c)
+	}
+}
+
 // HandleScript teaches it a script that comes over stdin to `sh -s`, by the
 // script's first line.
 func (h *Host) HandleScript(firstLine string, f Handler) {
@@ -94,13 +105,23 @@ func (h *Host) Run(ctx context.Context, c host.Cmd) (host.Result, error) {
 
 // WriteFile replaces a file.
 func (h *Host) WriteFile(ctx context.Context, name string, content []byte, meta host.FileMeta) error {
+	return h.WriteFiles(ctx, []host.File{{Path: name, Content: content, FileMeta: meta}})
+}
+
+// Upload replaces a file by content of a known digest.
+func (h *Host) Upload(ctx context.Context, name string, content host.Content, meta host.FileMeta) error {
+	argv := append(fileArgv("drover-upload", name, meta, content.Size), content.SHA256)
+	c := host.Cmd{Argv: argv, Stdin: io.NewSectionReader(content, 0, content.Size)}
+	res, err := h.operate(ctx, c, Op{Kind: OpWrite, Argv: c.Argv, Path: name})
+	return h.exitError(c, res, err)
+}
+
+func fileArgv(command, name string, meta host.FileMeta, size int64) []string {
 	owner := meta.Owner
 	if owner == "" {
 		owner = "root:root"
 	}
-	c := host.Cmd{Argv: []string{"drover-write", name, fmt.Sprintf("%04o", meta.Mode.Perm()), owner, fmt.Sprint(len(content)), "-"}, Stdin: bytes.NewReader(content)}
-	res, err := h.operate(ctx, c, Op{Kind: OpWrite, Argv: c.Argv, Path: name})
-	return h.exitError(c, res, err)
+	return []string{command, name, fmt.Sprintf("%04o", meta.Mode.Perm()), owner, fmt.Sprint(size)}
 }
 
 // WriteFiles replaces several files.
@@ -109,11 +130,7 @@ func (h *Host) WriteFiles(ctx context.Context, files []host.File) error {
 	var contents []io.Reader
 	op := Op{Kind: OpWrite}
 	for _, f := range files {
-		owner := f.Owner
-		if owner == "" {
-			owner = "root:root"
-		}
-		c.Argv = append(c.Argv, f.Path, fmt.Sprintf("%04o", f.Mode.Perm()), owner, fmt.Sprint(len(f.Content)))
+		c.Argv = append(c.Argv, fileArgv("", f.Path, f.FileMeta, int64(len(f.Content)))[1:]...)
 		contents = append(contents, bytes.NewReader(f.Content))
 	}
 	if len(files) > 0 {

@@ -10,12 +10,14 @@ import (
 // OpKind is how an operation came.
 type OpKind string
 
-// The kinds of operations; those over SSH are all OpExec.
+// The kinds of operations; over SSH they are OpExec, and OpSFTP for a file that
+// is written so.
 const (
 	OpProbe OpKind = "probe"
 	OpRun   OpKind = "run"
 	OpWrite OpKind = "write"
 	OpExec  OpKind = "exec"
+	OpSFTP  OpKind = "sftp"
 )
 
 // Op is one operation, as the machine saw it: argv is what everybody on it could

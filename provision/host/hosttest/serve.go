@@ -30,6 +30,8 @@ type Config struct {
 	Banner   string          // that the login shell prints before every command
 	// NoForwarding is AllowTcpForwarding no.
 	NoForwarding bool
+	// NoSFTP is an sshd_config without a Subsystem sftp.
+	NoSFTP bool
 }
 
 // Sudo is how sudo behaves.
@@ -55,6 +57,7 @@ type Server struct {
 	count int
 	begun map[string]int // marker of a command → its number
 	tries []string
+	pace  time.Duration
 }
 
 // Serve puts a machine behind a real SSH server until the test ends.
@@ -165,6 +168,20 @@ func (s *Server) Open() int {
 
 // CutAll breaks all connections.
 func (s *Server) CutAll() { s.each((*slowConn).close) }
+
+// Slow makes every write over SFTP, from now on, take this long, one at a time.
+func (s *Server) Slow(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pace = d
+}
+
+// pause is how long a write takes.
+func (s *Server) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pace
+}
 
 // Freeze makes the machine silent on all connections.
 func (s *Server) Freeze() { s.each((*slowConn).freeze) }

@@ -45,6 +45,10 @@ func (s *Server) session(c *slowConn, n ssh.NewChannel) {
 			started = true
 			r.Reply(true, nil)
 			ended.Go(func() { x.exec(p.Line) })
+		case r.Type == "subsystem" && !started && !s.conf.NoSFTP && string(r.Payload[4:]) == "sftp":
+			started = true
+			r.Reply(true, nil)
+			ended.Go(x.sftp)
 		default:
 			r.Reply(false, nil)
 		}
@@ -117,9 +121,9 @@ func (x *session) command(line, marker string, argv []string) (host.Result, erro
 		op.Argv = argv[3:] // the transport's own scripts are played by name
 	}
 	switch {
-	case op.Argv[0] == "drover-write":
-		op.Path = op.Argv[1]
 	case op.Argv[0] == "drover-write-files" && len(op.Argv) > 2:
+		op.Path = op.Argv[2]
+	case op.Argv[0] == "drover-place":
 		op.Path = op.Argv[2]
 	}
 	fault, n := h.begin(op)
@@ -137,7 +141,11 @@ func (x *session) command(line, marker string, argv []string) (host.Result, erro
 		return host.Result{}, x.stop(fault.Do)
 	}
 	var stdin bytes.Buffer
-	io.Copy(&stdin, x.in)
+	if op.Argv[0] != "drover-stage" {
+		io.Copy(&stdin, x.in)
+	} else if !fault.strikes(Before) {
+		return x.keep(n, op.Argv)
+	}
 	if fault.strikes(Before) {
 		h.finish(n, stdin.Bytes(), fault.Exit)
 		return fault.result(), nil

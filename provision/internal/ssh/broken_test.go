@@ -63,18 +63,6 @@ func TestConnectionCut(t *testing.T) {
 	}
 }
 
-func TestCutAmidUpload(t *testing.T) {
-	h, s := served(t, hosttest.Config{})
-	h.Edit(func(s *hosttest.State) { s.Put("/opt/kubelet", "old", 0o755, "root:root") })
-	h.Inject(hosttest.Fault{Match: "drover-write", Do: hosttest.Cut, When: hosttest.Amid, Bytes: 1 << 20})
-	src := ssh.Source{ReaderAt: zeros{}, Size: 20 << 20, SHA256: strings.Repeat("0", 64)}
-	err := dial(t, targetOf(s), bare(t)).Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755})
-	wantUnreachable(t, err, "write /opt/kubelet")
-	if f := h.State().Files["/opt/kubelet"]; f.Content != "old" {
-		t.Error("a part of the upload got the file's name")
-	}
-}
-
 // A command that fails is told apart from one whose connection is cut, also when
 // the connection is cut right after it.
 func TestFailedIsNotCut(t *testing.T) {
@@ -160,24 +148,6 @@ func TestLimit(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-}
-
-// A machine that dies in the middle of a large upload must not block the writer.
-func TestDeadPeerAmidUpload(t *testing.T) {
-	h, s := served(t, hosttest.Config{})
-	o := bare(t)
-	o.KeepAliveInterval, o.KeepAliveCount = 50*time.Millisecond, 2
-	c := dial(t, targetOf(s), o)
-	h.Inject(hosttest.Fault{Do: hosttest.Hang, When: hosttest.Amid, Bytes: 1 << 20})
-	go func() {
-		for len(h.Ops()) == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		s.Freeze()
-	}()
-	src := ssh.Source{ReaderAt: zeros{}, Size: 1 << 40, SHA256: strings.Repeat("0", 64)}
-	err := c.Upload(context.Background(), src, "/opt/x", host.FileMeta{Mode: 0o644})
-	wantUnreachable(t, err, "silent for")
 }
 
 func TestClosed(t *testing.T) {

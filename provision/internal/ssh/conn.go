@@ -21,6 +21,7 @@ type Conn struct {
 	own      *Jumps // connections to jump hosts that are this host's alone
 	password string // sudo's; "" when sudo must not ask
 	sessions chan struct{}
+	uploads  chan struct{} // one place; its session is not among the others
 	execs    atomic.Int64
 }
 
@@ -34,7 +35,7 @@ func Dial(ctx context.Context, t Target, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, &host.UnreachableError{Host: or(t.Name, t.Address), Op: "working out how to reach it", Err: err}
 	}
-	c := &Conn{hop: h, opts: o, sessions: make(chan struct{}, maxSessions)}
+	c := &Conn{hop: h, opts: o, sessions: make(chan struct{}, maxSessions), uploads: make(chan struct{}, 1)}
 	if h.Become == BecomeSudo && h.SudoPassword != nil {
 		if c.password, err = h.SudoPassword(ctx); err != nil {
 			return nil, &host.AuthError{Host: h.Name, Err: fmt.Errorf("no sudo password: %w", err), Fix: "give it, or allow the user sudo without one"}

@@ -1,7 +1,6 @@
 package ssh_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -150,53 +149,6 @@ func TestWriteFileFails(t *testing.T) {
 	if _, there := h.State().Files["/etc/x"]; there {
 		t.Error("it is there")
 	}
-}
-
-func TestUpload(t *testing.T) {
-	h, s := served(t, hosttest.Config{})
-	c := dial(t, targetOf(s), bare(t))
-	content := bytes.Repeat([]byte("0123456789abcdef"), 2<<20/16)
-	src := ssh.Source{ReaderAt: bytes.NewReader(content), Size: int64(len(content))}
-	if err := c.Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755}); err != nil {
-		t.Fatal(err)
-	}
-	if h.State().Files["/opt/kubelet"].Content != string(content) {
-		t.Error("the content is another")
-	}
-	local := writeFile(t, "small", "small")
-	if err := c.UploadFile(context.Background(), local, "", "/opt/small", host.FileMeta{Mode: 0o644}); err != nil || h.State().Files["/opt/small"].Content != "small" {
-		t.Errorf("UploadFile: %v", err)
-	}
-	if err := c.UploadFile(context.Background(), local+"-none", "", "/opt/none", host.FileMeta{}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no such file: %v", err)
-	}
-}
-
-func TestUploadOfAnotherDigest(t *testing.T) {
-	h, s := served(t, hosttest.Config{})
-	h.Edit(func(s *hosttest.State) { s.Put("/opt/kubelet", "old", 0o755, "root:root") })
-	c := dial(t, targetOf(s), bare(t))
-	size := int64(50 << 20)
-	src := ssh.Source{ReaderAt: zeros{}, Size: size, SHA256: strings.Repeat("0", 64)}
-	err := c.Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755})
-	var e *host.ExitError
-	if !errors.As(err, &e) || e.Exit != 65 || !strings.Contains(e.Stderr, "sha256 is") {
-		t.Fatalf("%v", err)
-	}
-	if h.State().Files["/opt/kubelet"].Content != "old" {
-		t.Error("content with another digest got the file's name")
-	}
-	if st := c.Stats(); st.Sent < size {
-		t.Errorf("stats %+v", st)
-	}
-}
-
-// zeros is a file of zeros of any size.
-type zeros struct{}
-
-func (zeros) ReadAt(b []byte, _ int64) (int, error) {
-	clear(b)
-	return len(b), nil
 }
 
 // A local read that fails must not look like the end of the content.

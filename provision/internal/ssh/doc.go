@@ -2,10 +2,10 @@
 // root over it, and tunnels through it. It implements the interfaces of package
 // host.
 //
-// It is the only package of the program that imports x/crypto/ssh. What the
-// inventory leaves open comes from ssh_config and then from ssh's defaults, so
-// that `ssh HOST` and drover agree. Host keys are always verified; there is no
-// setting that turns this off.
+// It is the only package of the program that imports x/crypto/ssh and pkg/sftp.
+// What the inventory leaves open comes from ssh_config and then from ssh's
+// defaults, so that `ssh HOST` and drover agree. Host keys are always verified;
+// there is no setting that turns this off.
 //
 // A command is given up when its context ends, its limit passes or its
 // connection dies. The first two stop it on the host: its session is closed, and
@@ -16,7 +16,10 @@
 // next uses them. What took effect is not known either way: such an end is a
 // *host.UnreachableError that wraps the cause.
 //
-// To a command, a stdin that was cut looks like one that ended. WriteFile and
-// Upload therefore check the size on the host. A script for `sh -s` whose first
-// half alone would do harm belongs into a function that its last line calls.
+// To a command, a stdin that was cut looks like one that ended. WriteFile
+// therefore checks the size on the host, and a script for `sh -s` whose first half
+// alone would do harm belongs into a function that its last line calls.
+//
+// Upload goes over SFTP, as the user, who may not be root, and so only for what
+// is no secret: root copies what came, checks the copy and gives it its name.
 package ssh

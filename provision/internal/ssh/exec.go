@@ -18,7 +18,9 @@ const defaultLimit = time.Minute
 type task struct {
 	host.Cmd
 	text  string
-	final bool // it is not stopped by another one when it is given up
+	final bool            // it is not stopped by another one when it is given up
+	hold  <-chan struct{} // when not nil, its stdin ends only after this was closed
+	line  func(string)    // when not nil, is told the first line of its output at once
 }
 
 func (c *Conn) task(cmd host.Cmd) task { return task{Cmd: cmd, text: c.redact(cmd, cmd.String())} }
@@ -74,6 +76,7 @@ func (c *Conn) bounded(ctx context.Context, t task) (host.Result, error) {
 	}
 	c.execs.Add(1)
 	p := newProcess(c.invoke(t.Argv), c.password, t.Stdin)
+	p.hold, p.out.line = t.hold, t.line
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-c.sessions }()

@@ -15,19 +15,22 @@ type fence struct {
 	prompts int
 	scanned int // of text, for prompts
 
-	opened  func() // at the marker
-	refused func() // at a second prompt: the password was wrong
+	opened  func()       // at the marker
+	line    func(string) // when not nil, is told the first line after it
+	refused func()       // at a second prompt: the password was wrong
 }
 
 func (f *fence) Write(b []byte) (int, error) {
 	f.text.Write(b)
 	if f.open {
+		f.tell()
 		return len(b), nil
 	}
 	if at := bytes.Index(f.text.Bytes(), []byte(f.marker)); at >= 0 {
 		f.text.Next(at + len(f.marker))
 		f.open = true
 		f.opened()
+		f.tell()
 		return len(b), nil
 	}
 	for f.prompt != "" {
@@ -41,6 +44,17 @@ func (f *fence) Write(b []byte) (int, error) {
 		}
 	}
 	return len(b), nil
+}
+
+// tell passes the first line on, once, when it is whole.
+func (f *fence) tell() {
+	if f.line == nil {
+		return
+	}
+	if line, _, whole := strings.Cut(f.text.String(), "\n"); whole {
+		f.line(line)
+		f.line = nil
+	}
 }
 
 // said is everything without our own prompts.

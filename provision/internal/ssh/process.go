@@ -22,8 +22,13 @@ type process struct {
 	started  chan struct{} // root has printed the marker
 	refused  chan struct{} // sudo asks a second time
 	ended    chan struct{}
-	sendErr  error // of reading stdin; read after run
+	sendErr  error           // of reading stdin; read after run
+	hold     <-chan struct{} // when not nil, stdin ends only after it was closed
+	leash
+}
 
+// leash is how somebody else ends a session.
+type leash struct {
 	mu      sync.Mutex
 	session *ssh.Session
 	aborted bool
@@ -67,20 +72,20 @@ func (p *process) run(l *link) error {
 }
 
 // adopt makes the session known to abort, unless that was faster.
-func (p *process) adopt(s *ssh.Session) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.session = s
-	return !p.aborted
+func (l *leash) adopt(s *ssh.Session) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session = s
+	return !l.aborted
 }
 
 // abort closes the session from another goroutine without waiting: the
 // connection may be the very thing that does not answer.
-func (p *process) abort() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.aborted = true
-	if s := p.session; s != nil {
+func (l *leash) abort() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.aborted = true
+	if s := l.session; s != nil {
 		go s.Close()
 	}
 }
@@ -106,6 +111,12 @@ func (p *process) feed(s *ssh.Session, in io.WriteCloser) {
 		}
 		if _, err := io.WriteString(in, p.marker+"\n"); err != nil {
 			return
+		}
+	}
+	if p.hold != nil {
+		select {
+		case <-p.hold:
+		case <-p.ended:
 		}
 	}
 	if p.stdin == nil {

@@ -3,7 +3,6 @@ package ssh_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,7 +30,8 @@ type realHost struct {
 
 // The copy is an overlay in a mount namespace of its own, so nothing is left of
 // it and this machine is not touched. ops has a password and sudo remembers that
-// it was given; free needs none. ops' shell prints before every command.
+// it was given; free needs none. ops' shell prints before every command, which
+// internal-sftp does not mind.
 const bootScript = `set -e
 mount -t tmpfs none "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
@@ -49,7 +49,7 @@ echo 'echo Authorised use only; echo and logged >&2' > home/ops/.bashrc
 ssh-keygen -q -t ed25519 -N "" -f etc/ssh/ssh_host_ed25519_key
 ssh-keygen -q -t ecdsa -N "" -f etc/ssh/ssh_host_ecdsa_key
 echo "$4" > etc/ssh/authorized_keys
-printf '%s\n' 'ListenAddress 127.0.0.1' "Port $3" 'UsePAM no' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin prohibit-password' 'PidFile none' > etc/ssh/sshd_config
+printf '%s\n' 'ListenAddress 127.0.0.1' "Port $3" 'UsePAM no' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin prohibit-password' 'PidFile none' 'Subsystem sftp internal-sftp' > etc/ssh/sshd_config
 exec chroot . /usr/sbin/sshd -D -e
 `
 
@@ -157,6 +157,7 @@ func TestRealSSHD(t *testing.T) {
 			conn := dial(t, target, bare(t))
 			realCommands(t, conn)
 			realFiles(t, conn)
+			realUpload(t, conn)
 			if c.user == "root" {
 				realCancel(t, conn, "trap '' TERM; ")
 			} else {
@@ -197,18 +198,26 @@ func realFiles(t *testing.T, c *ssh.Conn) {
 	if res, err := c.Run(context.Background(), run("stat", "-c", "%a %U:%G", "/etc/drover/x.key", "/etc/drover")); err != nil || string(res.Stdout) != "640 root:daemon\n755 root:root\n" {
 		t.Errorf("%q %v", res.Stdout, err)
 	}
-	src := ssh.Source{ReaderAt: zeros{}, Size: 2 << 20, SHA256: strings.Repeat("0", 64)}
-	err := c.Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755})
-	var e *host.ExitError
-	if !errors.As(err, &e) || e.Exit != 65 {
-		t.Errorf("another digest: %v", err)
+	if res, err := c.Run(context.Background(), run("ls", "-A", "/etc/drover")); err != nil || string(res.Stdout) != "x.key\n" {
+		t.Errorf("%q %v", res.Stdout, err)
 	}
-	src.Size, src.SHA256 = 1<<20, ""
-	if err := c.Upload(context.Background(), src, "/opt/kubelet", host.FileMeta{Mode: 0o755}); err != nil {
-		t.Error(err)
+}
+
+// realUpload goes over OpenSSH's SFTP into a directory of the user's own.
+func realUpload(t *testing.T, c *ssh.Conn) {
+	t.Helper()
+	const file = "/opt/drover/x y/kubelet"
+	content := blank(t, 9<<20+1)
+	wrong := content
+	wrong.SHA256 = strings.Repeat("0", 64)
+	wantRefused(t, c.Upload(context.Background(), file, wrong, program), "sha256 is")
+	for range 2 {
+		if err := c.Upload(context.Background(), file, content, program); err != nil {
+			t.Fatal(err)
+		}
 	}
-	res, err := c.Run(context.Background(), run("sh", "-c", "stat -c '%a %s' /opt/kubelet; ls -A /etc/drover; rm /opt/kubelet"))
-	if err != nil || string(res.Stdout) != "755 1048576\nx.key\n" {
+	res, err := c.Run(context.Background(), run("sh", "-c", `cd "$1"; ls -A; stat -c '%a %U:%G' kubelet; sha256sum < kubelet; rm -r /opt/drover`, "sh", "/opt/drover/x y"))
+	if err != nil || string(res.Stdout) != "kubelet\n755 root:root\n"+content.SHA256+"  -\n" {
 		t.Errorf("%q %v", res.Stdout, err)
 	}
 }
@@ -277,7 +286,7 @@ func (r *realHost) cut(t *testing.T, known string) {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- one.Upload(context.Background(), ssh.Source{ReaderAt: zeros{}, Size: 1 << 40, SHA256: strings.Repeat("0", 64)}, "/opt/k", host.FileMeta{Mode: 0o644})
+		ended <- one.Upload(context.Background(), "/opt/k", host.Content{ReaderAt: zeros{}, Size: 1 << 40, SHA256: strings.Repeat("0", 64)}, program)
 	}()
 	for begun := one.Stats().Sent; one.Stats().Sent < begun+1<<20; {
 		time.Sleep(time.Millisecond)
@@ -285,8 +294,8 @@ func (r *realHost) cut(t *testing.T, known string) {
 	if _, err := other.Run(context.Background(), run("kill", "-9", strings.TrimSpace(string(res.Stdout)))); err != nil {
 		t.Fatal(err)
 	}
-	wantUnreachable(t, <-ended, "write /opt/k", "cut")
-	want := "old\nk\n" // the remote shell has removed its temporary file
+	wantUnreachable(t, <-ended, "uploading /opt/", "cut")
+	want := "old\nk\n" // the remote shell has removed the directory of the upload
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		res, err := other.Run(context.Background(), run("sh", "-c", "cat /opt/k; ls -A /opt"))
 		if err != nil {

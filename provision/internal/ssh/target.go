@@ -51,6 +51,7 @@ type Options struct {
 	DialTimeout       time.Duration // of connecting and authenticating; 20 s when 0
 	KeepAliveInterval time.Duration // 15 s when 0
 	KeepAliveCount    int           // silent intervals until a connection is dead; 3 when 0
+	StallTimeout      time.Duration // an upload has failed when nothing moves for so long; 60 s when 0
 
 	// Jumps shares the connections to jump hosts; nil gives each host its own.
 	Jumps *Jumps
@@ -86,6 +87,9 @@ func (o Options) filled() Options {
 	}
 	if o.KeepAliveCount == 0 {
 		o.KeepAliveCount = 3
+	}
+	if o.StallTimeout == 0 {
+		o.StallTimeout = time.Minute
 	}
 	return o
 }
