@@ -7,6 +7,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/engine"
@@ -114,8 +115,10 @@ func (s *Session) Apply(ctx context.Context, p plan.Plan, sink report.Sink) repo
 	for _, r := range s.resources {
 		byID[r.Item().ID] = r
 	}
+	releases := artifact.NewStore(s.fetcher())
+	defer releases.Close() // what is in it has no name and can be had again
 	e := engine.Engine{
-		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access},
+		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access, Releases: releases},
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Look: s.lookAt,
 	}
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)

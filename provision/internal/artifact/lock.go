@@ -101,7 +101,7 @@ func (f Fetcher) MakeLock(ctx context.Context, releases []Release, told func(Rel
 	for i, r := range releases {
 		g.Go(func() error {
 			h := sha256.New()
-			if err := f.fetch(ctx, r, h); err != nil {
+			if err := f.fetch(ctx, URL(f.Cluster, r), h); err != nil {
 				return err
 			}
 			digests[i] = "sha256:" + hex.EncodeToString(h.Sum(nil))
@@ -128,7 +128,7 @@ func (e *DigestError) Error() string {
 // Small fetches a release that fits in memory (a manifest) and verifies it.
 func (f Fetcher) Small(ctx context.Context, r Release, lock Lock) ([]byte, error) {
 	var content limited
-	if err := f.fetch(ctx, r, &content); err != nil {
+	if err := f.fetch(ctx, URL(f.Cluster, r), &content); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(content.bytes)
@@ -149,8 +149,7 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (f Fetcher) fetch(ctx context.Context, r Release, to io.Writer) error {
-	url := URL(f.Cluster, r)
+func (f Fetcher) fetch(ctx context.Context, url string, to io.Writer) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

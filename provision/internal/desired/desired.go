@@ -119,6 +119,7 @@ func (b *builder) releases(h inventory.Host, from []artifact.Release, components
 		items = append(items, b.add(resource.Artifact{
 			Host: h.Name, Component: r.Component, Version: r.Version, Strip: r.Strip,
 			URL: artifact.URL(b.Cluster, r), SHA256: b.Lock.Files[r.Path],
+			Push: b.Cluster.Artifacts.Pull == inventory.PullPush,
 		}))
 	}
 	return items

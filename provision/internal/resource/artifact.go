@@ -18,7 +18,8 @@ import (
 const OptDir = "/opt/drover"
 
 // Artifact is one release file of a component, installed on a host. The host
-// fetches it from URL, and verifies its digest itself before it is unpacked.
+// fetches it from URL or is sent it, and verifies its digest itself before it is
+// unpacked.
 type Artifact struct {
 	Host      string
 	Component string
@@ -28,6 +29,9 @@ type Artifact struct {
 	// Strip is how many leading path elements of an archive's names are dropped.
 	// A file that is not an archive (.tgz, .tar.gz) is installed as Component.
 	Strip int
+	// Push says that the host does not fetch it but is sent it. It is no part of
+	// what is wanted: an artifact is the same either way.
+	Push  bool
 	Needs []plan.ID
 	At    *diag.Range
 }
@@ -83,15 +87,24 @@ func (a Artifact) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	return s, nil
 }
 
-// Apply has the host fetch, verify, unpack and switch to the artifact.
+// Apply has the host fetch (or be sent), verify, unpack and switch to the artifact.
 func (a Artifact) Apply(ctx context.Context, w World, _ plan.Change) error {
 	h, err := w.Host(a.Host)
 	if err != nil {
 		return err
 	}
+	if a.Push {
+		if err := w.Releases.Send(ctx, h, a.URL, a.SHA256, a.sent()); err != nil {
+			return err
+		}
+	}
 	_, err = h.Run(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(whole(a.script())), Limit: 10 * time.Minute})
 	return err
 }
+
+// sent is where the host is sent the artifact. One that a cut left here is
+// replaced by the next.
+func (a Artifact) sent() string { return under(a.dir(), ".sent") }
 
 // script installs the artifact beside the version in use and switches at the
 // end, so a host that loses power on the way still has what it had. Nothing is
@@ -102,6 +115,10 @@ func (a Artifact) script() string {
 	if strings.HasSuffix(a.URL, ".tgz") || strings.HasSuffix(a.URL, ".tar.gz") {
 		unpack = fmt.Sprintf("tar -xzf .download --no-same-owner --strip-components=%d && rm .download", a.Strip)
 	}
+	get := "curl --fail --silent --show-error --location --connect-timeout 10 --retry 3 --output .download " + host.Quote(a.URL)
+	if a.Push {
+		get = "mv -T ../.sent .download"
+	}
 	return fmt.Sprintf(`# drover artifact
 set -eu
 umask 022
@@ -111,7 +128,7 @@ digest() { # openssl takes a quarter of the time, where there is one
 mkdir -p %[1]s
 cd %[1]s
 rm -rf .partial && mkdir .partial && cd .partial
-curl --fail --silent --show-error --location --connect-timeout 10 --retry 3 --output .download %[2]s
+%[2]s
 sum=$(digest .download)
 if [ "$sum" != %[3]s ]; then
   echo "%[4]s has digest sha256:$sum, wanted sha256:"%[3]s >&2
@@ -124,5 +141,5 @@ mv ../.record record.drover
 cd ..
 rm -rf %[6]s && mv .partial %[6]s
 ln -sfn %[6]s .current && mv -fT .current current
-`, host.Quote(a.dir()), host.Quote(a.URL), host.Quote(strings.TrimPrefix(a.SHA256, "sha256:")), a.URL, unpack, host.Quote(a.Version))
+`, host.Quote(a.dir()), get, host.Quote(strings.TrimPrefix(a.SHA256, "sha256:")), a.URL, unpack, host.Quote(a.Version))
 }

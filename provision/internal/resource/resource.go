@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/plan"
@@ -59,6 +60,8 @@ type Seen struct {
 type World struct {
 	Hosts   map[string]host.Writer
 	Cluster *cluster.Access
+	// Releases sends hosts what they do not fetch themselves.
+	Releases *artifact.Store
 	// Waiting is told what is waited for and how it last looked.
 	Waiting func(string)
 }
