@@ -45,7 +45,8 @@ type Artifacts struct {
 // Pull is who fetches artifacts.
 type Pull string
 
-// PullHosts lets each host fetch what it needs, PullPush sends it from here.
+// PullHosts lets each host fetch what it needs; PullPush fetches it here, once, and
+// sends it to the hosts over SFTP.
 const (
 	PullHosts Pull = "hosts"
 	PullPush  Pull = "push"

@@ -49,6 +49,7 @@ ssh {
 }
 
 # A mirror holds MIRROR/HOST/PATH for what upstream has at https://HOST/PATH.
+# Hosts that cannot reach it are sent releases from here: pull = "push".
 artifacts {
   mirror   = "https://mirror.example.net/kubernetes"
   registry = "registry.example.net"

@@ -17,6 +17,7 @@
 //	never a second cluster, nobody else's host  TestRefusals, TestThreeMastersTwoNodes
 //	by hand: what to enter, and a wait for it   TestManualBigIP
 //	killed anywhere, it goes on from there      TestKilledApplyGoesOn
+//	hosts that reach no mirror are sent it all  TestPush
 //
 // A suite has labs of its own (names, networks, a state directory); most tests
 // share one cluster of one master and one node. Its parent process removes all

@@ -123,6 +123,7 @@ type shape struct {
 	// Manual is how long a router that is managed by hand is waited for, by its
 	// name; drover configures the others.
 	Manual map[string]string
+	Push   bool // hosts are sent their releases
 	// Unknown are masters that are named and not described.
 	Unknown []string
 }
@@ -190,6 +191,7 @@ artifacts {
   mirror        = "http://{{.net}}.252"
   registry      = "{{.net}}.252:5000"
   registry_http = true
+  pull          = "{{if .Push}}push{{else}}hosts{{end}}"
 }
 {{range .masters}}kube_master "{{.}}" {
   address        = "{{call $.address .}}"
@@ -243,7 +245,7 @@ func (l lab) inventory(t testing.TB, name string, s shape) string {
 	}
 	var b strings.Builder
 	err := inventoryTemplate.Execute(&b, map[string]any{
-		"Cluster": s.Cluster, "Unknown": s.Unknown, "APIServerArgs": s.APIServerArgs, "MaxPods": s.MaxPods, "Manual": s.Manual,
+		"Cluster": s.Cluster, "Unknown": s.Unknown, "APIServerArgs": s.APIServerArgs, "MaxPods": s.MaxPods, "Manual": s.Manual, "Push": s.Push,
 		"masters": s.masters(), "nodes": s.nodes(), "routers": s.routers(),
 		"dir": filepath.Join(stateDir, l.name), "net": l.net, "address": l.address,
 	})

@@ -36,9 +36,10 @@ var (
 	killLab   = lab{name: "dt-kill", net: "10.94.2"}
 	benchLab  = lab{name: "dt-bench", net: "10.94.3"}
 	manualLab = lab{name: "dt-manual", net: "10.94.4"}
+	pushLab   = lab{name: "dt-push", net: "10.94.6"}
 )
 
-func allLabs() []lab { return []lab{oneLab, threeLab, killLab, benchLab, manualLab} }
+func allLabs() []lab { return []lab{oneLab, threeLab, killLab, benchLab, manualLab, pushLab} }
 
 // unable is why the lab suites cannot run here, or "".
 func unable() string {

@@ -162,6 +162,35 @@ func TestEveryExampleIsACompleteGraph(t *testing.T) {
 
 // A host that is away is asked nothing, and nothing waits for it; but what the
 // others know of it stays as it is.
+// How an artifact comes to a host is no part of what is wanted there.
+func TestPushChangesNoItem(t *testing.T) {
+	content, err := os.ReadFile("../../../examples/lab/inventory.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	push := strings.Replace(string(content), "artifacts {", "artifacts {\n  pull = \"push\"", 1)
+	file := filepath.Join(t.TempDir(), "inventory.hcl")
+	if err := os.WriteFile(file, []byte(push), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pulled, pushed := build(t, "../../../examples/lab"), build(t, file)
+	artifacts := 0
+	for i, r := range pushed {
+		if a, ok := r.(resource.Artifact); ok {
+			artifacts++
+			if !a.Push || pulled[i].(resource.Artifact).Push {
+				t.Errorf("%s: pushed %v", a.Item().ID, a.Push)
+			}
+			if diff := cmp.Diff(pulled[i].Item().Want, a.Item().Want); diff != "" {
+				t.Errorf("%s (-pulled +pushed):\n%s", a.Item().ID, diff)
+			}
+		}
+	}
+	if artifacts == 0 {
+		t.Error("no artifacts")
+	}
+}
+
 func TestAHostThatIsAwayChangesNothingForOthers(t *testing.T) {
 	all, without := planOf(t, build(t, "../../../examples/lab")), planOf(t, build(t, "../../../examples/lab", "kube-master-2", "kube-node-2"))
 	want := map[plan.ID]plan.State{}

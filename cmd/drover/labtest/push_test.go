@@ -1,0 +1,42 @@
+package labtest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Hosts that cannot reach the mirror are sent their releases from here. Only its
+// files are out of their reach: its address is the image registry's, too.
+func TestPush(t *testing.T) {
+	c := begin(t, pushLab, shape{Masters: 1, Nodes: 1, Routers: 1, Push: true})
+	mirror := c.net + ".252"
+	each(c.hosts(), func(h string) {
+		_, err := c.try(t.Context(), h, fmt.Sprintf(`nft -f - <<EOF
+table inet drover_labtest {
+  chain output {
+    type filter hook output priority 0;
+    ip daddr %s tcp dport 80 reject with tcp reset
+  }
+}
+EOF`, mirror))
+		if err != nil {
+			t.Error(err)
+		}
+		if out, err := c.try(t.Context(), h, "curl -sS -m 5 http://"+mirror+"/ 2>&1; echo exit $?"); err != nil || !strings.HasSuffix(out, "exit 7") {
+			t.Errorf("%s still reaches the mirror: %s %v", h, out, err)
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	c.bootstrap(t)
+	c.nodesReady(t)
+	c.routesHeld(t)
+	c.inSync(t)
+	for _, h := range c.hosts() {
+		if left := c.ssh(t, h, "find /opt/drover -name '.drover*' -o -name .sent -o -name .partial"); left != "" {
+			t.Errorf("left on %s: %s", h, left)
+		}
+	}
+}
