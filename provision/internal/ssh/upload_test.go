@@ -191,18 +191,18 @@ func TestUploadStalls(t *testing.T) {
 	h, s := served(t, hosttest.Config{})
 	h.Inject(hosttest.Fault{Match: "/sent", Do: hosttest.Hang, When: hosttest.Amid, Bytes: 1 << 20})
 	o := bare(t)
-	o.StallTimeout = 200 * time.Millisecond
+	o.StallTimeout = 400 * time.Millisecond
 	c := dial(t, targetOf(s), o)
 	err := c.Upload(context.Background(), "/opt/kubelet", blank(t, 8<<20), program)
-	wantUnreachable(t, err, "node-1", "nothing has moved for 200ms")
+	wantUnreachable(t, err, "node-1", "nothing has moved for 400ms")
 	wantOnly(t, h, "/opt")
 
 	h, s = served(t, hosttest.Config{})
-	s.Slow(15 * time.Millisecond) // with every 32 KiB: a second for 2 MiB
-	if err := dial(t, targetOf(s), o).Upload(context.Background(), "/opt/kubelet", blank(t, 2<<20), program); err != nil {
+	s.Slow(120 * time.Millisecond) // with every 32 KiB: slower than anybody looks
+	if err := dial(t, targetOf(s), o).Upload(context.Background(), "/opt/kubelet", blank(t, 256<<10), program); err != nil {
 		t.Errorf("given up on a slow link: %v", err)
 	}
-	if len(h.State().Files["/opt/kubelet"].Content) != 2<<20 {
+	if len(h.State().Files["/opt/kubelet"].Content) != 256<<10 {
 		t.Error("not the whole")
 	}
 }
