@@ -182,6 +182,10 @@ func (shell) Run(context.Context, host.Cmd) (host.Result, error) {
 	return host.Result{}, errors.New("a wait changes nothing")
 }
 
+func (shell) Upload(context.Context, string, host.Content, host.FileMeta) error {
+	return errors.New("nothing is written to wait for a session")
+}
+
 func (shell) WriteFiles(context.Context, []host.File) error {
 	return errors.New("nothing is written to wait for a session")
 }
