@@ -243,48 +243,63 @@ const joinLimit = 3 * time.Minute
 // admitClient lets a kubelet in that holds a token: it approves what that asks
 // for until it has its certificate.
 func (b *builder) admitClient(ctx context.Context, w resource.World, h inventory.Host, token string) error {
-	return b.admit(ctx, w, h, kubeletClientCert, "to get its certificate", func(ctx context.Context, api *kube.Client) error {
+	return b.admit(ctx, w, h, kubeletClientCert, "to get its certificate", func(ctx context.Context, api *kube.Client) (bool, error) {
 		if err := api.WithdrawJoins(ctx, h.Name, token); err != nil {
-			return err
+			return false, err
 		}
-		_, _, err := api.ApproveJoin(ctx, map[string]string{token: h.Name})
-		return err
+		approved, _, err := api.ApproveJoin(ctx, map[string]string{token: h.Name})
+		return len(approved) > 0, err
 	})
 }
 
 // admitServing approves the certificate a kubelet serves with.
 func (b *builder) admitServing(ctx context.Context, w resource.World, h inventory.Host) error {
 	known := map[string]kube.Addresses{h.Name: {IPs: []netip.Addr{h.Address}}}
-	return b.admit(ctx, w, h, kubeletServerCert, "to get its serving certificate", func(ctx context.Context, api *kube.Client) error {
-		_, _, err := api.ApproveServing(ctx, known)
-		return err
+	return b.admit(ctx, w, h, kubeletServerCert, "to get its serving certificate", func(ctx context.Context, api *kube.Client) (bool, error) {
+		approved, _, err := api.ApproveServing(ctx, known)
+		return len(approved) > 0, err
 	})
 }
 
-// admit approves what a kubelet asks for until it has the certificate.
-func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host, cert, what string, approve func(context.Context, *kube.Client) error) error {
+// admit approves what a kubelet asks for until it has the certificate. The host is
+// looked at when there is reason to, and else once a second: that is a command
+// there, where looking for requests is one request.
+func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host, cert, what string, approve func(context.Context, *kube.Client) (bool, error)) error {
 	out, err := w.Host(h.Name)
 	if err != nil {
 		return err
 	}
+	var looked time.Time
 	return wait.For(ctx, wait.Condition{
-		What: "the kubelet on " + h.Name + " " + what, Limit: joinLimit, Every: 200 * time.Millisecond,
+		What: "the kubelet on " + h.Name + " " + what, Limit: joinLimit, Every: 100 * time.Millisecond,
 		Check: func(ctx context.Context) error {
-			res, err := out.Probe(ctx, host.Cmd{Argv: []string{"ls", cert}})
-			if err != nil || res.Exit == 0 {
-				return err
-			}
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
 			}
-			if err := approve(ctx, api); err != nil {
+			approved, err := approve(ctx, api)
+			if err != nil {
 				return err
+			}
+			if approved || time.Since(looked) >= time.Second {
+				res, err := out.Probe(ctx, host.Cmd{Argv: []string{"sh", "-c", appears, "drover-appears", cert}})
+				if err != nil || res.Exit == 0 {
+					return err
+				}
+				looked = time.Now()
 			}
 			return errors.New("it has asked for nothing that could be approved, or its certificate is being signed")
 		},
 	}, w.Waiting)
 }
+
+// appears waits half a second for a file: signing takes less.
+const appears = `: drover-appears
+for i in 1 2 3 4 5; do
+	[ -e "$1" ] && exit 0
+	sleep 0.1
+done
+exit 1`
 
 func remove(ctx context.Context, w resource.World, hostname, path string) error {
 	out, err := w.Host(hostname)

@@ -106,21 +106,21 @@ systemctl %[2]s %[1]s
 	return h.WriteFile(ctx, u.note(), []byte(u.Item().Want["inputs"]+"\n"), host.FileMeta{Mode: 0o644})
 }
 
+// lookEvery is how often systemd is asked about a unit that is waited for: a
+// command on the host, where asking whether it is ready is a request.
+const lookEvery = time.Second
+
 // settle waits until the unit is active and says that it is ready.
 func (u Unit) settle(ctx context.Context, w World, h host.Reader, a plan.Action, limit time.Duration) error {
+	var looked time.Time
 	return wait.For(ctx, wait.Condition{
 		What: u.Name + " on " + u.Host, Limit: limit, Every: 200 * time.Millisecond,
 		Check: func(ctx context.Context) error {
-			res, err := h.Probe(ctx, host.Cmd{Argv: []string{"systemctl", "is-active", u.Name}})
-			if err != nil {
-				return err
-			}
-			switch state := strings.TrimSpace(string(res.Stdout)); state {
-			case "active":
-			case "failed":
-				return wait.Permanent(fmt.Errorf("%s failed", u.Name))
-			default:
-				return fmt.Errorf("%s is %s", u.Name, state)
+			if u.Ready == nil || time.Since(looked) >= lookEvery {
+				if err := u.active(ctx, h); err != nil {
+					return err
+				}
+				looked = time.Now()
 			}
 			if u.Ready == nil {
 				return nil
@@ -128,6 +128,22 @@ func (u Unit) settle(ctx context.Context, w World, h host.Reader, a plan.Action,
 			return u.Ready(ctx, w, a)
 		},
 	}, w.Waiting)
+}
+
+// active is nil when systemd says that the unit runs.
+func (u Unit) active(ctx context.Context, h host.Reader) error {
+	res, err := h.Probe(ctx, host.Cmd{Argv: []string{"systemctl", "is-active", u.Name}})
+	if err != nil {
+		return err
+	}
+	switch state := strings.TrimSpace(string(res.Stdout)); state {
+	case "active":
+		return nil
+	case "failed":
+		return wait.Permanent(fmt.Errorf("%s failed", u.Name))
+	default:
+		return fmt.Errorf("%s is %s", u.Name, state)
+	}
 }
 
 // evidence is what an operator would look up next: the unit's last lines.
