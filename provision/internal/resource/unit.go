@@ -88,10 +88,12 @@ func (u Unit) Apply(ctx context.Context, w World, c plan.Change) error {
 		limit = time.Minute
 	}
 	// A reload of all units costs a host most of a second: systemd says whether
-	// this one needs it.
+	// this one needs it, or remembers it as it was before it was enabled.
 	script := fmt.Sprintf(`set -e
 systemctl enable --quiet --no-reload %[1]s
-[ "$(systemctl show --property=NeedDaemonReload --value %[1]s)" = no ] || systemctl daemon-reload
+case "$(systemctl show --property=NeedDaemonReload,UnitFileState %[1]s)" in
+*NeedDaemonReload=yes* | *UnitFileState=disabled*) systemctl daemon-reload ;;
+esac
 systemctl reset-failed %[1]s 2>/dev/null || :
 systemctl %[2]s %[1]s
 `, host.Quote(u.Name), cmp.Or(u.Verb, "restart"))
