@@ -39,6 +39,10 @@ func Decode(content []byte) (Plan, error) {
 			p.Changes, err = list(raw, change)
 			return err
 		}},
+		{"by_hand", false, func(raw []byte) (err error) {
+			p.ByHand, err = list(raw, byHand)
+			return err
+		}},
 	})
 	if err != nil {
 		return Plan{}, err
@@ -91,6 +95,30 @@ func change(raw []byte) (c Change, err error) {
 		err = told(c.ID, err)
 	}
 	return c, err
+}
+
+// byHand reads one BIG-IP that somebody else configures.
+func byHand(raw []byte) (b ByHand, err error) {
+	var wait int
+	err = object(raw, []field{
+		{"bigip", true, text(&b.BigIP)},
+		{"up", true, texts(&b.Up)},
+		{"missing", true, texts(&b.Missing)},
+		{"enter", true, texts(&b.Enter)},
+		{"wait_seconds", true, number(&wait)},
+	})
+	b.WaitSeconds = int64(wait)
+	return b, err
+}
+
+func texts(to *[]string) func([]byte) error {
+	return func(raw []byte) (err error) {
+		*to, err = list(raw, func(raw []byte) (s string, err error) {
+			err = text(&s)(raw)
+			return s, err
+		})
+		return err
+	}
 }
 
 // placed is an error with its place, as in changes[3].want.mode.

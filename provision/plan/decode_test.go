@@ -30,6 +30,13 @@ func anyPlan(t *rapid.T) Plan {
 		SchemaVersion: SchemaVersion, Cluster: word.Draw(t, "cluster"), Changes: []Change{},
 		Standing: rapid.SampledFrom([]string{"new", "beginning", "existing"}).Draw(t, "standing"), UID: word.Draw(t, "uid"),
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "by hand") {
+		words := func(label string) []string { return rapid.SliceOfN(word, 0, 3).Draw(t, label) }
+		p.ByHand = append(p.ByHand, ByHand{
+			BigIP: word.Draw(t, "bigip"), Up: words("up"), Missing: words("missing"), Enter: words("enter"),
+			WaitSeconds: rapid.Int64Range(0, 86400).Draw(t, "wait"),
+		})
+	}
 	for n := range rapid.IntRange(0, 5).Draw(t, "changes") {
 		c := Change{
 			Item: Item{

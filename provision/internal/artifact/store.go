@@ -82,7 +82,12 @@ func (s *Store) get(ctx context.Context, url, digest string) (*stored, error) {
 	}
 	s.mu.Unlock()
 	if !there {
-		f.file, f.size, f.err = s.fetcher.keep(ctx, url, digest)
+		for try := 1; ; try++ { // as hosts do that fetch by themselves
+			f.file, f.size, f.err = s.fetcher.keep(ctx, url, digest)
+			if f.err == nil || try == 3 || ctx.Err() != nil || errors.As(f.err, new(*DigestError)) {
+				break
+			}
+		}
 		close(f.done)
 	}
 	select {

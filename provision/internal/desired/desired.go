@@ -263,11 +263,12 @@ func apiReady(master string) func(context.Context, resource.World, plan.Action) 
 	return func(ctx context.Context, w resource.World, _ plan.Action) error { return w.Cluster.Ready(ctx, master) }
 }
 
-// nodeReady is asked after a kubelet was started again. The first start is
-// another matter: the node is ready only when Calico is, and a gate waits for it.
-func nodeReady(node string) func(context.Context, resource.World, plan.Action) error {
+// nodeReady is asked after a kubelet was started again. One that is to join is
+// another matter: its node is ready only when it has, and Calico is, and a gate
+// waits for that.
+func nodeReady(node string, joining func() bool) func(context.Context, resource.World, plan.Action) error {
 	return func(ctx context.Context, w resource.World, a plan.Action) error {
-		if a == plan.Create {
+		if a == plan.Create || joining() {
 			return nil
 		}
 		api, err := w.Cluster.API(ctx)

@@ -2,8 +2,7 @@ package desired
 
 import (
 	"context"
-	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -44,9 +43,9 @@ func (b *builder) images(h inventory.Host, containerd plan.ID) resource.Step {
 			tried = true
 			argv := []string{"sh", "-c", pullScript, "drover-pull", resource.OptDir + "/containerd/current/bin/ctr", manifests.ContainerdCertsDir}
 			_, err = out.Run(ctx, host.Cmd{Argv: append(argv, b.networkImages()...), Limit: pullLimit})
-			if failed := (*host.ExitError)(nil); errors.As(err, &failed) {
-				w.Waiting("not pulled yet: " + strings.TrimSpace(failed.Stderr))
-				return nil
+			if err != nil && ctx.Err() == nil {
+				w.Waiting(fmt.Sprintf("not pulled yet: %v", err))
+				return nil // a host that is lost is noticed by whatever comes next
 			}
 			return err
 		},

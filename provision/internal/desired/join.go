@@ -140,7 +140,7 @@ func joinedID(h inventory.Host) plan.ID { return plan.NewID(h.Name, "kubelet", "
 
 // join gives a kubelet without credentials a token, good for this one join and
 // for a quarter of an hour, and joined takes it away again.
-func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource.Step) {
+func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource.Step, joining func() bool) {
 	var token kube.Token
 	var written string
 	scope := facts.Scope{Paths: []string{kubeletClientCert, kubeletServerCert, manifests.KubeletBootstrapKubeconfig}}
@@ -176,13 +176,15 @@ func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource
 				return err
 			}
 			written = digest(content)
-			return out.WriteFile(ctx, manifests.KubeletBootstrapKubeconfig, content, host.FileMeta{Mode: 0o600})
+			if err := out.WriteFile(ctx, manifests.KubeletBootstrapKubeconfig, content, host.FileMeta{Mode: 0o600}); err != nil {
+				return err
+			}
+			return begin(ctx, w, h) // one that runs without a certificate reads this only when it starts
 		},
 	}
 	joined = resource.Step{
-		// Not after the unit: a kubelet counts as started only once it has joined,
-		// so this happens while it starts.
-		ID: joinedID(h), Needs: []plan.ID{join.ID}, See: scope,
+		// After the unit, and not while it starts: it is started again here.
+		ID: joinedID(h), Needs: []plan.ID{join.ID, resource.UnitID(h.Name, manifests.KubeletUnit)}, See: scope,
 		Want: plan.State{"certificates": "its own", "token": "gone"},
 		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
 			snap := seen.Hosts[h.Name]
@@ -206,10 +208,8 @@ func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource
 			if err := remove(ctx, w, h.Name, manifests.KubeletBootstrapKubeconfig); err != nil {
 				return err
 			}
-			if token.ID != "" {
-				if err := begin(ctx, w, h); err != nil {
-					return err
-				}
+			if err := begin(ctx, w, h); err != nil {
+				return err
 			}
 			if err := b.admitServing(ctx, w, h); err != nil {
 				return err
@@ -221,19 +221,20 @@ func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource
 			return api.DeleteToken(ctx, token.ID)
 		},
 	}
-	return join, joined
+	return join, joined, func() bool { return token.ID != "" }
 }
 
-// begin starts a kubelet again that has just got its certificate. The one that
-// asked for it has told of itself before it was let in, and tries again only
-// after 10 s; until then its node has room for no pod, and it asks for no serving
-// certificate, as it does not know its addresses yet.
+// begin starts a kubelet again, if it runs, that has just got its certificate. The
+// one that asked for it has told of itself before it was let in, and tries again
+// only after 10 s; until then its node has room for no pod, and it asks for no
+// serving certificate, as it does not know its addresses yet. One that has lost a
+// certificate's file asks for another only when it starts.
 func begin(ctx context.Context, w resource.World, h inventory.Host) error {
 	out, err := w.Host(h.Name)
 	if err != nil {
 		return err
 	}
-	_, err = out.Run(ctx, host.Cmd{Argv: []string{"systemctl", "restart", manifests.KubeletUnit}, Limit: joinLimit})
+	_, err = out.Run(ctx, host.Cmd{Argv: []string{"systemctl", "try-restart", manifests.KubeletUnit}, Limit: joinLimit})
 	return err
 }
 
@@ -271,7 +272,7 @@ func (b *builder) admit(ctx context.Context, w resource.World, h inventory.Host,
 	}
 	var looked time.Time
 	return wait.For(ctx, wait.Condition{
-		What: "the kubelet on " + h.Name + " " + what, Limit: joinLimit, Every: 100 * time.Millisecond,
+		What: "the kubelet on " + h.Name + " " + what, Limit: joinLimit, Every: 250 * time.Millisecond,
 		Check: func(ctx context.Context) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {

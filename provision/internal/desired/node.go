@@ -81,7 +81,9 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 	if b.Cluster.API.Endpoint != "" && h.Role == inventory.RoleNode {
 		b.clusterCA(h) // else it came with the load balancer
 	}
-	join, joined := b.join(h, []plan.ID{resource.GateID(gateAPI), ca.ID, rbacGate})
+	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kubelet"), []plan.Item{ca})
+	// A join has its time: it begins when the kubelet can.
+	join, joined, joining := b.join(h, slices.Concat([]plan.ID{resource.GateID(gateAPI), rbacGate}, needs, ids(inputs)))
 	b.add(join)
 	b.add(joined)
 	if h.Role == inventory.RoleNode {
@@ -89,8 +91,7 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 		s.Needs = []plan.ID{joined.ID}
 		b.add(s)
 	}
-	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kubelet"), []plan.Item{ca})
-	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit, Ready: nodeReady(h.Name)})
+	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit, Ready: nodeReady(h.Name, joining)})
 	return nil
 }
 

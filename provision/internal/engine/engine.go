@@ -111,8 +111,8 @@ func (r *run) rank(p plan.Plan) {
 		for _, need := range n.needs {
 			need.rank = max(need.rank, n.rank+1)
 		}
-		if len(n.needs) == 0 && len(r.places(c)) == 1 {
-			r.hosts[c.ID.Host()].closed++
+		if at := r.places(c); len(n.needs) == 0 && len(at) > 0 && at[0] == r.hosts[c.ID.Host()] {
+			at[0].closed++
 		}
 	}
 }

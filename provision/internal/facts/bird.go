@@ -13,6 +13,11 @@ import (
 // neither the API nor the container runtime, which may be what is broken. -r keeps
 // the client from being asked to change anything. The processes are told apart by
 // their names first, which takes no fork for each.
+//
+// The client is the container's, and any pod may call a process bird: it must be on
+// the host's own network, as calico-node is and pods without privileges are not,
+// and the client runs as nobody, with the group that may speak to the socket, so
+// that it holds nothing with which to leave the chroot.
 const askBIRD = `bird() {
   for d in /proc/[0-9]*; do
     name=
@@ -20,7 +25,8 @@ const askBIRD = `bird() {
     [ "$name" = bird ] || continue
     case $(tr '\0' ' ' 2>/dev/null <"$d/cmdline") in
     "bird "*"-s /var/run/calico/bird.ctl "*)
-      timeout 5 chroot "$d/root" birdcl -r -s /var/run/calico/bird.ctl show protocols all </dev/null
+      [ "$d/ns/net" -ef /proc/self/ns/net ] || continue
+      timeout 5 chroot --userspec=65534:0 --groups=0 "$d/root" birdcl -r -s /var/run/calico/bird.ctl show protocols all </dev/null
       return ;;
     esac
   done

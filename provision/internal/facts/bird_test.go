@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,8 +26,13 @@ func (e elsewhere) Probe(ctx context.Context, c host.Cmd) (host.Result, error) {
 	return e.local.Probe(ctx, c)
 }
 
-// process adds one.
+// process adds one, on the host's own network.
 func (e elsewhere) process(t *testing.T, pid, comm string, argv ...string) {
+	t.Helper()
+	e.processOn(t, "/proc/self/ns/net", pid, comm, argv...)
+}
+
+func (e elsewhere) processOn(t *testing.T, network, pid, comm string, argv ...string) {
 	t.Helper()
 	dir := filepath.Join(e.proc, pid)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -36,6 +42,9 @@ func (e elsewhere) process(t *testing.T, pid, comm string, argv ...string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "ns"), 0o755), os.Symlink(network, filepath.Join(dir, "ns/net"))); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -53,6 +62,8 @@ func TestProbeAsksBIRD(t *testing.T) {
 	h := elsewhere{proc: t.TempDir()}
 	h.process(t, "7", "bird", "bird", "-R", "-s", "/run/bird/bird.ctl", "-d")
 	h.process(t, "8", "sh", "sh", "bird ", "-s /var/run/calico/bird.ctl ")
+	// A pod's: what it calls birdcl is not to be run.
+	h.processOn(t, "/dev/null", "6", "bird", "bird", "-R", "-s", "/var/run/calico/bird.ctl", "-d")
 	if err := os.Mkdir(filepath.Join(h.proc, "9"), 0o755); err != nil { // it ended meanwhile
 		t.Fatal(err)
 	}
@@ -75,7 +86,7 @@ func TestProbeAsksBIRD(t *testing.T) {
 	}
 
 	h.process(t, "10", "bird", "bird", "-R", "-s", "/var/run/calico/bird.ctl", "-d")
-	want := "5 chroot " + h.proc + "/10/root birdcl -r -s /var/run/calico/bird.ctl show protocols all"
+	want := "5 chroot --userspec=65534:0 --groups=0 " + h.proc + "/10/root birdcl -r -s /var/run/calico/bird.ctl show protocols all"
 	if got := look(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -107,9 +107,9 @@ func (a Artifact) Apply(ctx context.Context, w World, _ plan.Change) error {
 func (a Artifact) sent() string { return under(a.dir(), ".sent") }
 
 // script installs the artifact beside the version in use and switches at the
-// end, so a host that loses power on the way still has what it had. Nothing is
-// flushed to disk: a file that power loss cut short has not the size of its
-// record, and is installed again.
+// end, so a host that loses power on the way still has what it had. What takes the
+// place of another version is flushed to disk first. Else nothing is: a file that
+// power loss cut short has not the size of its record, and is installed again.
 func (a Artifact) script() string {
 	unpack := fmt.Sprintf(`mv .download %[1]s && chmod 0755 %[1]s`, host.Quote(a.Component))
 	if strings.HasSuffix(a.URL, ".tgz") || strings.HasSuffix(a.URL, ".tar.gz") {
@@ -140,6 +140,7 @@ fi
 mv ../.record record.drover
 cd ..
 rm -rf %[6]s && mv .partial %[6]s
+[ ! -e current ] || sync -f .
 ln -sfn %[6]s .current && mv -fT .current current
 `, host.Quote(a.dir()), get, host.Quote(strings.TrimPrefix(a.SHA256, "sha256:")), a.URL, unpack, host.Quote(a.Version))
 }

@@ -107,6 +107,8 @@ func (c *Conn) staged(ctx context.Context, path string, use func(dir string) err
 		return err
 	}
 	close(over)
+	stuck := time.AfterFunc(defaultLimit, func() { cancel(fmt.Errorf("its directory is not removed within %s", defaultLimit)) })
+	defer stuck.Stop()
 	end := <-ended
 	var failed *host.ExitError
 	if err == nil || errors.As(end, &failed) { // else both were cut by the same
