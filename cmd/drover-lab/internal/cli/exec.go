@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/droverctl/drover/cmd/drover-lab/internal/state"
 	"github.com/droverctl/drover/cmd/drover-lab/internal/topology"
 )
 
@@ -18,15 +20,11 @@ func (a *app) ssh() *cobra.Command {
 		Short: "Log in to a machine of the lab, or run a command on it",
 		Args:  args(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, given []string) error {
-			labs := a.labs()
-			name, err := labs.Find(a.lab)
+			dir, _, err := a.open(given[0])
 			if err != nil {
 				return err
 			}
-			if _, err := labs.Machine(name, given[0]); err != nil {
-				return err
-			}
-			return become(append([]string{"ssh", "-F", labs.Root.Lab(name).SSHConfig()}, given...))
+			return become(append([]string{"ssh", "-F", dir.SSHConfig()}, given...))
 		},
 	}
 	c.Flags().SetInterspersed(false) // what follows HOST belongs to the command
@@ -40,19 +38,14 @@ func (a *app) router() *cobra.Command {
 		Example: "  drover-lab router f5-a show ip bgp summary",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, given []string) error {
-			labs := a.labs()
-			name, err := labs.Find(a.lab)
-			if err != nil {
-				return err
-			}
-			m, err := labs.Machine(name, given[0])
+			dir, m, err := a.open(given[0])
 			if err != nil {
 				return err
 			}
 			if m.Role != topology.Router {
 				return fmt.Errorf("%s is a %s, not a router", m.Name, m.Role)
 			}
-			argv := []string{"ssh", "-F", labs.Root.Lab(name).SSHConfig()}
+			argv := []string{"ssh", "-F", dir.SSHConfig()}
 			if len(given) == 1 {
 				return become(append(argv, "-t", m.Name, "imish"))
 			}
@@ -73,24 +66,34 @@ it shows the log.`,
 		Example: "  drover-lab logs kube-master-1 -u ssh -f",
 		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(_ *cobra.Command, given []string) error {
-			labs := a.labs()
-			name, err := labs.Find(a.lab)
+			dir, m, err := a.open(given[0], topology.Mirror)
 			if err != nil {
 				return err
 			}
-			dir := labs.Root.Lab(name)
-			if given[0] == topology.Mirror {
+			if m.Name == topology.Mirror {
 				return become([]string{"cat", dir.Path("mirror", "mirror.log")})
-			}
-			m, err := labs.Machine(name, given[0])
-			if err != nil {
-				return err
 			}
 			return become(append([]string{"journalctl", "-D", dir.Machine(m.Name, "upper/var/log/journal")}, given[1:]...))
 		},
 	}
 	c.Flags().SetInterspersed(false)
 	return c
+}
+
+// open finds the lab, and in it a machine or one of the other parties that are
+// taken, too.
+func (a *app) open(party string, also ...string) (state.Dir, topology.Machine, error) {
+	labs := a.labs()
+	name, err := labs.Find(a.lab)
+	if err != nil {
+		return state.Dir{}, topology.Machine{}, err
+	}
+	dir := labs.Root.Lab(name)
+	if slices.Contains(also, party) {
+		return dir, topology.Machine{Name: party}, nil
+	}
+	m, err := labs.Machine(name, party)
+	return dir, m, err
 }
 
 // become replaces this process with a program: its terminal, its signals and its
