@@ -1,7 +1,6 @@
 package labtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,35 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
-// components is what `components list -o json` says.
-type components struct {
-	Sets []struct {
-		Set       string     `json:"set"`
-		State     string     `json:"state"`
-		Artifacts []artifact `json:"artifacts"`
-		Images    []struct {
-			Name   string `json:"name"`
-			Digest string `json:"digest"`
-		} `json:"images"`
-	} `json:"sets"`
-}
-
-type artifact struct {
-	Component string `json:"component"`
-	Path      string `json:"path"`
-	Sums      string `json:"sums"`
-	SHA256    string `json:"sha256"`
-	Size      int64  `json:"size"`
-}
-
-func listComponents(t *testing.T, l lab) components {
+// built are the components of a lab that is up: all.
+func built(t *testing.T, l lab) labkit.Components {
 	t.Helper()
-	var c components
-	if err := json.Unmarshal([]byte(l.must(t, "components", "list", "-o", "json")), &c); err != nil {
-		t.Fatal(err)
-	}
+	c := l.Components(t)
 	for _, s := range c.Sets {
 		if s.State != "built" {
 			t.Fatalf("set %s is %s after an up that builds all", s.Set, s.State)
@@ -48,30 +26,11 @@ func listComponents(t *testing.T, l lab) components {
 	return c
 }
 
-func (c components) artifacts() []artifact {
-	var all []artifact
-	for _, s := range c.Sets {
-		all = append(all, s.Artifacts...)
-	}
-	return all
-}
-
-func (c components) artifact(t *testing.T, component string) artifact {
-	t.Helper()
-	for _, a := range c.artifacts() {
-		if a.Component == component {
-			return a
-		}
-	}
-	t.Fatalf("no artifact of component %q", component)
-	return artifact{}
-}
-
 // What the mirror lists, a machine can fetch, and it matches its digest.
 func TestMirrorServesEveryArtifact(t *testing.T) {
 	l := shared(t)
 	mirror := l.status(t).MirrorURL
-	all := listComponents(t, l).artifacts()
+	all := built(t, l).Artifacts()
 	if len(all) < 10 {
 		t.Fatalf("only %d artifacts", len(all))
 	}
@@ -95,7 +54,7 @@ func TestMirrorServesEveryArtifact(t *testing.T) {
 	}
 	start := time.Now()
 	got := map[string]string{}
-	for _, line := range strings.Split(l.ssh(t, "kube-node-1", script.String()), "\n") {
+	for _, line := range strings.Split(l.SSH(t, "kube-node-1", script.String()), "\n") {
 		digest, name, _ := strings.Cut(line, " ")
 		got[name] = digest
 	}
@@ -149,9 +108,9 @@ func crawl(t *testing.T, root string) []string {
 func TestContainerdPulls(t *testing.T) {
 	l := shared(t)
 	s := l.status(t)
-	c := listComponents(t, l)
+	c := built(t, l)
 	const host = "kube-node-1"
-	l.ssh(t, host, fmt.Sprintf(`sudo sh -ec '
+	l.SSH(t, host, fmt.Sprintf(`sudo sh -ec '
 		curl -sSf %[1]s/%[2]s | tar -xz -C /usr/local
 		curl -sSf -o /usr/local/sbin/runc %[1]s/%[3]s
 		chmod 755 /usr/local/sbin/runc
@@ -161,12 +120,12 @@ func TestContainerdPulls(t *testing.T) {
 				> /etc/containerd/certs.d/$registry/hosts.toml
 		done
 		systemd-run --unit=containerd-labtest /usr/local/bin/containerd'`,
-		s.MirrorURL, c.artifact(t, "containerd").Path, c.artifact(t, "runc").Path, s.Registry))
+		s.MirrorURL, c.Artifact(t, "containerd").Path, c.Artifact(t, "runc").Path, s.Registry))
 	t.Cleanup(func() {
-		l.run(t, "ssh", host, "sudo systemctl stop containerd-labtest; sudo rm -rf /var/lib/containerd/*")
+		l.Run(t, "ssh", host, "sudo systemctl stop containerd-labtest; sudo rm -rf /var/lib/containerd/*")
 	})
-	await(t, 30*time.Second, "containerd answers", func() error {
-		_, err := l.try(t.Context(), host, "sudo ctr version")
+	labkit.Await(t, 30*time.Second, "containerd answers", func() error {
+		_, err := l.Try(t.Context(), host, "sudo ctr version")
 		return err
 	})
 	pulled := 0
@@ -176,8 +135,8 @@ func TestContainerdPulls(t *testing.T) {
 				continue
 			}
 			pulled++
-			l.ssh(t, host, "sudo ctr images pull --hosts-dir /etc/containerd/certs.d "+image.Name)
-			if out := l.ssh(t, host, "sudo ctr images list name=="+image.Name); !strings.Contains(out, image.Digest) {
+			l.SSH(t, host, "sudo ctr images pull --hosts-dir /etc/containerd/certs.d "+image.Name)
+			if out := l.SSH(t, host, "sudo ctr images list name=="+image.Name); !strings.Contains(out, image.Digest) {
 				t.Errorf("%s was pulled, but with another digest than %s:\n%s", image.Name, image.Digest, out)
 			}
 		}
@@ -185,7 +144,7 @@ func TestContainerdPulls(t *testing.T) {
 	if pulled < 2 {
 		t.Errorf("components list names %d images of pause and calico/node", pulled)
 	}
-	if out, err := l.try(t.Context(), host, "sudo ctr images pull --hosts-dir /etc/containerd/certs.d docker.io/library/nosuch:1"); err == nil {
+	if out, err := l.Try(t.Context(), host, "sudo ctr images pull --hosts-dir /etc/containerd/certs.d docker.io/library/nosuch:1"); err == nil {
 		t.Errorf("an image nobody has was pulled: %s", out)
 	}
 }

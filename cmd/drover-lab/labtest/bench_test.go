@@ -9,30 +9,30 @@ import (
 // BenchmarkUpAndDown takes the demo's lab up and down, with all it is made of
 // cached: three masters, two nodes, two routers and their clients.
 func BenchmarkUpAndDown(b *testing.B) {
-	need(b)
+	suite.Need(b)
 	l := benchLab
 	inventory := l.full(b)
-	b.Cleanup(func() { l.run(b, "down") }) // for when it fails half-way
-	l.must(b, "up", inventory)             // what the cache lacks is made now
-	l.must(b, "down")
+	b.Cleanup(func() { l.Run(b, "down") }) // for when it fails half-way
+	l.Must(b, "up", inventory)             // what the cache lacks is made now
+	l.Must(b, "down")
 	var up, down, worst time.Duration
 	var memory int64
 	machines, rounds := 0, 0
 	for b.Loop() {
-		u := l.run(b, "up", inventory)
-		if u.code != 0 {
+		u := l.Run(b, "up", inventory)
+		if u.Code != 0 {
 			b.Fatal(u)
 		}
 		for _, m := range l.healthy(b).Machines {
 			memory += m.Memory
 			machines++
 		}
-		d := l.run(b, "down")
-		if d.code != 0 {
+		d := l.Run(b, "down")
+		if d.Code != 0 {
 			b.Fatal(d)
 		}
-		b.Logf("up %s, down %s", u.took.Round(time.Millisecond), d.took.Round(time.Millisecond))
-		up, down, worst = up+u.took, down+d.took, max(worst, u.took)
+		b.Logf("up %s, down %s", u.Took.Round(time.Millisecond), d.Took.Round(time.Millisecond))
+		up, down, worst = up+u.Took, down+d.Took, max(worst, u.Took)
 		rounds++
 	}
 	b.ReportMetric(0, "ns/op") // up and down are told apart below
@@ -44,12 +44,12 @@ func BenchmarkUpAndDown(b *testing.B) {
 
 // BenchmarkUpAgain runs up over a lab that is whole.
 func BenchmarkUpAgain(b *testing.B) {
-	need(b)
+	suite.Need(b)
 	l := benchLab
 	inventory := l.full(b)
-	b.Cleanup(func() { l.run(b, "down") })
-	l.must(b, "up", inventory)
+	b.Cleanup(func() { l.Run(b, "down") })
+	l.Must(b, "up", inventory)
 	for b.Loop() {
-		l.must(b, "up", inventory)
+		l.Must(b, "up", inventory)
 	}
 }

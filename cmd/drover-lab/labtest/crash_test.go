@@ -10,25 +10,27 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // crashing prepares a test that kills: the machine as it was before.
 func crashing(t *testing.T) (l lab, before traces) {
 	t.Helper()
-	need(t)
+	suite.Need(t)
 	l = crashLab
 	before, err := takeTraces()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.run(t, "down") }) // for when the test fails half-way
+	t.Cleanup(func() { l.Run(t, "down") }) // for when the test fails half-way
 	return l, before
 }
 
 // downToNothing takes the lab down and looks whether this machine is as before.
 func (l lab) downToNothing(t *testing.T, before traces) {
 	t.Helper()
-	l.must(t, "down")
+	l.Must(t, "down")
 	if err := before.awaitSame(nil); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func (l lab) downToNothing(t *testing.T, before traces) {
 
 // kills is how many moments a run kills at.
 func kills() int {
-	if soak() {
+	if labkit.Soak() {
 		return 10
 	}
 	return 3
@@ -47,24 +49,24 @@ func kills() int {
 func TestKilledUpIsTakenDownWhole(t *testing.T) {
 	l, before := crashing(t)
 	inventory := l.full(t)
-	whole := l.run(t, "up", inventory)
-	if whole.code != 0 {
+	whole := l.Run(t, "up", inventory)
+	if whole.Code != 0 {
 		t.Fatal(whole)
 	}
 	l.healthy(t)
 	l.downToNothing(t, before)
-	t.Logf("a whole up takes %s", whole.took.Round(time.Millisecond))
-	r := rand.New(rand.NewPCG(uint64(seed(t)), 5))
+	t.Logf("a whole up takes %s", whole.Took.Round(time.Millisecond))
+	r := rand.New(rand.NewPCG(uint64(labkit.Seed(t)), 5))
 	for n := range kills() {
 		// One moment in each part of the whole, so that each is met.
-		moment := time.Duration((float64(n) + r.Float64()) / float64(kills()) * float64(whole.took))
-		up := l.start(t, "up", inventory)
-		killed := up.after(moment, syscall.SIGKILL)
-		up.result()
+		moment := time.Duration((float64(n) + r.Float64()) / float64(kills()) * float64(whole.Took))
+		up := l.Start(t, "up", inventory)
+		killed := up.After(moment, syscall.SIGKILL)
+		up.Result()
 		t.Logf("killed %v after %s", killed, moment.Round(time.Millisecond))
-		if soak() && n%2 == 1 || n == kills()-1 {
-			again := l.run(t, "up", inventory)
-			if again.code != 0 {
+		if labkit.Soak() && n%2 == 1 || n == kills()-1 {
+			again := l.Run(t, "up", inventory)
+			if again.Code != 0 {
 				t.Fatalf("up after a killed one: %s", again)
 			}
 			l.healthy(t)
@@ -77,13 +79,13 @@ func TestKilledUpIsTakenDownWhole(t *testing.T) {
 func TestKilledDownIsDoneAgain(t *testing.T) {
 	l, before := crashing(t)
 	inventory := l.inventory(t, 1, 0, 1)
-	r := rand.New(rand.NewPCG(uint64(seed(t)), 9))
+	r := rand.New(rand.NewPCG(uint64(labkit.Seed(t)), 9))
 	for range kills() {
-		l.must(t, "up", inventory)
-		down := l.start(t, "down")
+		l.Must(t, "up", inventory)
+		down := l.Start(t, "down")
 		moment := time.Duration(r.Int64N(int64(600 * time.Millisecond)))
-		killed := down.after(moment, syscall.SIGKILL)
-		down.result()
+		killed := down.After(moment, syscall.SIGKILL)
+		down.Result()
 		t.Logf("killed %v after %s", killed, moment.Round(time.Millisecond))
 		l.downToNothing(t, before)
 	}
@@ -93,21 +95,21 @@ func TestKilledDownIsDoneAgain(t *testing.T) {
 // it wrote lies in the cache, and can be removed there.
 func TestKilledWhileBuildingAnImage(t *testing.T) {
 	l, before := crashing(t)
-	cache := filepath.Join(workDir(), "cache")
-	up := l.start(t, "up", "--cache-dir", cache, "--skip-components", l.inventory(t, 1, 0, 1))
-	await(t, time.Minute, "it builds both images", func() error {
-		if got := strings.Count(up.errs.String(), ": building"); got < 2 {
-			return fmt.Errorf("%d of 2; it says %s", got, up.errs.String())
+	cache := filepath.Join(labkit.WorkDir(), "cache")
+	up := l.Start(t, "up", "--cache-dir", cache, "--skip-components", l.inventory(t, 1, 0, 1))
+	labkit.Await(t, time.Minute, "it builds both images", func() error {
+		if got := strings.Count(up.Stderr.String(), ": building"); got < 2 {
+			return fmt.Errorf("%d of 2; it says %s", got, up.Stderr.String())
 		}
 		return nil
 	})
-	delay := time.Duration(rand.New(rand.NewPCG(uint64(seed(t)), 7)).Int64N(int64(15 * time.Second)))
-	if !up.after(delay, syscall.SIGKILL) {
-		t.Fatalf("it ended by itself: %s", up.result())
+	delay := time.Duration(rand.New(rand.NewPCG(uint64(labkit.Seed(t)), 7)).Int64N(int64(15 * time.Second)))
+	if !up.After(delay, syscall.SIGKILL) {
+		t.Fatalf("it ended by itself: %s", up.Result())
 	}
-	left, err := processes(func(p process) bool { return p.mentions(cache) && p.mentions("mmdebstrap") })
+	left, err := labkit.Processes(func(p labkit.Process) bool { return p.Mentions(cache) && p.Mentions("mmdebstrap") })
 	t.Logf("killed %s into the build; %d of its processes lived on (%v)", delay.Round(time.Millisecond), len(left), err)
-	up.result()
+	up.Result()
 	l.downToNothing(t, before)
 	if err := os.RemoveAll(cache); err != nil {
 		t.Errorf("the cache cannot be removed: %v", err)
@@ -118,22 +120,22 @@ func TestKilledWhileBuildingAnImage(t *testing.T) {
 func TestInterruptedUpGoesOn(t *testing.T) {
 	l, before := crashing(t)
 	inventory := l.inventory(t, 1, 1, 0)
-	up := l.start(t, "up", inventory)
-	await(t, time.Minute, "it is at work", func() error { return l.holds("up") })
-	if err := up.cmd.Process.Signal(os.Interrupt); err != nil {
+	up := l.Start(t, "up", inventory)
+	labkit.Await(t, time.Minute, "it is at work", func() error { return l.holds("up") })
+	if err := up.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if r := up.result(); r.code != 130 || !strings.Contains(r.stderr, "`drover-lab up` goes on from here") {
+	if r := up.Result(); r.Code != 130 || !strings.Contains(r.Stderr, "`drover-lab up` goes on from here") {
 		t.Errorf("want exit 130 and how to go on: %s", r)
 	}
-	l.must(t, "up", inventory)
+	l.Must(t, "up", inventory)
 	l.healthy(t)
 	l.downToNothing(t, before)
 }
 
 // holds fails unless a command of that name has the lab's lock.
 func (l lab) holds(what string) error {
-	holder, err := os.ReadFile(filepath.Join(stateDir, "."+l.name+".lock"))
+	holder, err := os.ReadFile(filepath.Join(stateDir, "."+l.Name+".lock"))
 	if err == nil && !strings.HasPrefix(string(holder), what+", pid ") {
 		err = fmt.Errorf("the lock's holder is %q", holder)
 	}
@@ -147,22 +149,22 @@ var holder = regexp.MustCompile(`another drover-lab is at work \((up|down), pid 
 func TestTwoAtOnce(t *testing.T) {
 	l, before := crashing(t)
 	inventory := l.full(t)
-	first := l.start(t, "up", inventory)
-	await(t, time.Minute, "the first is at work", func() error { return l.holds("up") })
-	others := map[string]*background{"up": l.start(t, "up", inventory), "down": l.start(t, "down")}
+	first := l.Start(t, "up", inventory)
+	labkit.Await(t, time.Minute, "the first is at work", func() error { return l.holds("up") })
+	others := map[string]*labkit.Background{"up": l.Start(t, "up", inventory), "down": l.Start(t, "down")}
 	for verb, other := range others {
-		switch r := other.result(); {
-		case r.code == 0: // it waited for its turn
-		case r.code == 75 && holder.MatchString(r.stderr):
+		switch r := other.Result(); {
+		case r.Code == 0: // it waited for its turn
+		case r.Code == 75 && holder.MatchString(r.Stderr):
 		default:
 			t.Errorf("%s during an up: want it done, or exit 75 and the holder: %s", verb, r)
 		}
-		t.Logf("%s during an up: exit %d after %s", verb, other.result().code, other.result().took.Round(time.Millisecond))
+		t.Logf("%s during an up: exit %d after %s", verb, other.Result().Code, other.Result().Took.Round(time.Millisecond))
 	}
-	if r := first.result(); r.code != 0 {
+	if r := first.Result(); r.Code != 0 {
 		t.Errorf("the first up: %s", r)
 	}
-	l.must(t, "up", inventory) // whoever was the last
+	l.Must(t, "up", inventory) // whoever was the last
 	l.healthy(t)
 	l.downToNothing(t, before)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // cutting prepares a test of cuts: the ways that are open without any.
@@ -14,7 +16,7 @@ func cutting(t *testing.T) (l lab, all []party, before map[way]bool) {
 	all = l.parties(t)
 	t.Cleanup(func() { // for when the test fails half-way
 		for _, c := range l.status(t).Cuts {
-			l.run(t, "heal", c.A)
+			l.Run(t, "heal", c.A)
 		}
 	})
 	return l, all, openWays(t, all)
@@ -26,7 +28,7 @@ func openWays(t *testing.T, all []party) map[way]bool {
 	t.Helper()
 	onFabric := func(name string) bool { return !strings.HasSuffix(name, "-client") }
 	var before map[way]bool
-	await(t, 20*time.Second, "everyone on the fabric reaches everyone", func() error {
+	labkit.Await(t, 20*time.Second, "everyone on the fabric reaches everyone", func() error {
 		before = reached(t, all)
 		for w, open := range before {
 			if !open && onFabric(w.from) && onFabric(w.to) {
@@ -54,13 +56,13 @@ func TestCutOfTwo(t *testing.T) {
 	if !before[way{"f5-a-client", "kube-node-1", "tcp"}] || before[way{"f5-a-client", "f5-b-client", "icmp"}] {
 		t.Error("a client should reach machines, and not the client of another router")
 	}
-	l.must(t, "cut", "kube-master-1", "kube-node-1")
+	l.Must(t, "cut", "kube-master-1", "kube-node-1")
 	expect(t, all, before, between("kube-master-1", "kube-node-1"))
-	l.must(t, "cut", "kube-node-1", "kube-master-1") // the same cut: no second one
+	l.Must(t, "cut", "kube-node-1", "kube-master-1") // the same cut: no second one
 	if got := l.status(t).Cuts; !slices.Equal(got, []cut{{"kube-master-1", "kube-node-1"}}) {
 		t.Errorf("status has cuts %v", got)
 	}
-	l.must(t, "heal", "kube-node-1", "kube-master-1") // in any order
+	l.Must(t, "heal", "kube-node-1", "kube-master-1") // in any order
 	expect(t, all, before, func(way) bool { return false })
 	if got := l.status(t).Cuts; len(got) > 0 {
 		t.Errorf("healed, but status has cuts %v", got)
@@ -71,7 +73,7 @@ func TestCutOfTwo(t *testing.T) {
 // forwards goes with it. Its own client, behind it, keeps its link to nobody.
 func TestCutFromAll(t *testing.T) {
 	l, all, before := cutting(t)
-	l.must(t, "cut", "kube-node-1")
+	l.Must(t, "cut", "kube-node-1")
 	alone := func(name string) func(way) bool {
 		return func(w way) bool { return w.from == name || w.to == name }
 	}
@@ -80,24 +82,24 @@ func TestCutFromAll(t *testing.T) {
 		t.Errorf("a machine cut from all: %+v", got.machine(t, "kube-node-1"))
 	}
 	// Without B, heal undoes every cut it is in.
-	l.must(t, "cut", "kube-node-1", "mirror")
-	l.must(t, "heal", "kube-node-1")
+	l.Must(t, "cut", "kube-node-1", "mirror")
+	l.Must(t, "heal", "kube-node-1")
 	expect(t, all, before, func(way) bool { return false })
 
-	l.must(t, "cut", "f5-a")
+	l.Must(t, "cut", "f5-a")
 	expect(t, all, before, func(w way) bool {
 		return alone("f5-a")(w) || alone("f5-a-client")(w)
 	})
-	l.must(t, "heal", "f5-a")
+	l.Must(t, "heal", "f5-a")
 	expect(t, all, before, func(way) bool { return false })
 }
 
 // The parties that are no machines can be cut, too.
 func TestCutFromGatewayMirrorAndAdmin(t *testing.T) {
 	l, all, before := cutting(t)
-	l.must(t, "cut", "kube-master-2", "gateway")
-	l.must(t, "cut", "mirror", "kube-node-2")
-	l.must(t, "cut", "admin", "kube-master-3")
+	l.Must(t, "cut", "kube-master-2", "gateway")
+	l.Must(t, "cut", "mirror", "kube-node-2")
+	l.Must(t, "cut", "admin", "kube-master-3")
 	expect(t, all, before, func(w way) bool {
 		return between("kube-master-2", "gateway")(w) || between("mirror", "kube-node-2")(w) || between("admin", "kube-master-3")(w) ||
 			// What a client sends comes by its router; answers go by the gateway.
@@ -109,7 +111,7 @@ func TestCutFromGatewayMirrorAndAdmin(t *testing.T) {
 		t.Errorf("status has cuts %v, want %v", got, want)
 	}
 	for _, c := range want {
-		l.must(t, "heal", c.A, c.B)
+		l.Must(t, "heal", c.A, c.B)
 	}
 	expect(t, all, before, func(way) bool { return false })
 }
@@ -117,19 +119,19 @@ func TestCutFromGatewayMirrorAndAdmin(t *testing.T) {
 // A cut outlives a power cycle of either end: it is the network's, not theirs.
 func TestCutOutlivesPowerCycle(t *testing.T) {
 	l, all, before := cutting(t)
-	l.must(t, "cut", "kube-master-1", "kube-master-2")
-	l.must(t, "power", "kill", "kube-master-1")
-	l.must(t, "power", "on", "kube-master-1")
+	l.Must(t, "cut", "kube-master-1", "kube-master-2")
+	l.Must(t, "power", "kill", "kube-master-1")
+	l.Must(t, "power", "on", "kube-master-1")
 	expect(t, all, before, between("kube-master-1", "kube-master-2"))
-	l.must(t, "heal", "kube-master-1", "kube-master-2")
+	l.Must(t, "heal", "kube-master-1", "kube-master-2")
 	expect(t, all, before, func(way) bool { return false })
 }
 
 // Only parties of the lab can be cut.
 func TestCutRefusesStrangers(t *testing.T) {
 	l := shared(t)
-	r := l.run(t, "cut", "kube-master-9", "kube-node-1")
-	if r.code != 1 || !strings.Contains(r.stderr, `"kube-master-9" is no party`) || !strings.Contains(r.stderr, "kube-master-3") {
+	r := l.Run(t, "cut", "kube-master-9", "kube-node-1")
+	if r.Code != 1 || !strings.Contains(r.Stderr, `"kube-master-9" is no party`) || !strings.Contains(r.Stderr, "kube-master-3") {
 		t.Errorf("want it refused by name, with those there are: %s", r)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // system runs a program of this machine, which has to succeed.
@@ -22,28 +24,28 @@ func system(t testing.TB, argv ...string) {
 func TestTwoLabsAtOnce(t *testing.T) {
 	l, other := shared(t), otherLab
 	ids := l.bootIDs(t)
-	t.Cleanup(func() { other.run(t, "down") })
-	other.must(t, "up", other.inventory(t, 1, 0, 1))
+	t.Cleanup(func() { other.Run(t, "down") })
+	other.Must(t, "up", other.inventory(t, 1, 0, 1))
 	other.healthy(t)
-	if got := l.ssh(t, "kube-master-1", "hostname -I"); !strings.HasPrefix(got, l.net+".11") {
-		t.Errorf("%s's kube-master-1 has addresses %s", l.name, got)
+	if got := l.SSH(t, "kube-master-1", "hostname -I"); !strings.HasPrefix(got, l.Net+".11") {
+		t.Errorf("%s's kube-master-1 has addresses %s", l.Name, got)
 	}
-	if got := other.ssh(t, "kube-master-1", "hostname -I"); !strings.HasPrefix(got, other.net+".11") {
-		t.Errorf("%s's kube-master-1 has addresses %s", other.name, got)
+	if got := other.SSH(t, "kube-master-1", "hostname -I"); !strings.HasPrefix(got, other.Net+".11") {
+		t.Errorf("%s's kube-master-1 has addresses %s", other.Name, got)
 	}
-	if out, err := other.try(t.Context(), "kube-master-1", "ping -c1 -W1 "+l.net+".11"); err == nil {
+	if out, err := other.Try(t.Context(), "kube-master-1", "ping -c1 -W1 "+l.Net+".11"); err == nil {
 		t.Errorf("one lab reaches the other: %s", out)
 	}
-	r, err := execute(exec.Command(os.Getenv("DROVER_LAB"), "--state-dir", stateDir, "status"))
-	if err != nil || r.code != 1 || !strings.Contains(r.stderr, "there are 2 labs") || !strings.Contains(r.stderr, l.name) || !strings.Contains(r.stderr, other.name) {
+	r, err := labkit.Execute(exec.Command(os.Getenv("DROVER_LAB"), "--state-dir", stateDir, "status"))
+	if err != nil || r.Code != 1 || !strings.Contains(r.Stderr, "there are 2 labs") || !strings.Contains(r.Stderr, l.Name) || !strings.Contains(r.Stderr, other.Name) {
 		t.Errorf("want both named, and to be told to choose: %v %s", err, r)
 	}
 	// A cut in one is none in the other, also of machines of the same name.
-	other.must(t, "cut", "kube-master-1")
+	other.Must(t, "cut", "kube-master-1")
 	if got := l.healthy(t).Cuts; len(got) > 0 {
-		t.Errorf("%s has the cuts of %s: %v", l.name, other.name, got)
+		t.Errorf("%s has the cuts of %s: %v", l.Name, other.Name, got)
 	}
-	other.must(t, "down")
+	other.Must(t, "down")
 	l.healthy(t)
 	if diff := cmp.Diff(ids, l.bootIDs(t)); diff != "" {
 		t.Errorf("taking one down touched the other (-before +after):\n%s", diff)
@@ -57,8 +59,8 @@ func TestTwoLabsOnOneNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := clash.run(t, "up", clash.inventory(t, 1, 0, 0))
-	if r.code != 1 || !strings.Contains(r.stderr, l.net+".0/24") || !strings.Contains(r.stderr, l.name) {
+	r := clash.Run(t, "up", clash.inventory(t, 1, 0, 0))
+	if r.Code != 1 || !strings.Contains(r.Stderr, l.Net+".0/24") || !strings.Contains(r.Stderr, l.Name) {
 		t.Errorf("want the network and the lab that has it: %s", r)
 	}
 	if err := before.awaitSame(nil); err != nil {
@@ -69,8 +71,8 @@ func TestTwoLabsOnOneNetwork(t *testing.T) {
 // Wrong calls and wrong inventories have exit codes of their own, and make
 // nothing. (The scripts beside the command show what is said.)
 func TestExitCodes(t *testing.T) {
-	need(t)
-	wrong := filepath.Join(workDir(), "wrong.hcl")
+	suite.Need(t)
+	wrong := filepath.Join(labkit.WorkDir(), "wrong.hcl")
 	if err := os.WriteFile(wrong, []byte("cluster \"c\" {}\nkube_nod \"a\" { address = \"10.91.9.300\" }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +95,7 @@ func TestExitCodes(t *testing.T) {
 		{1, []string{"status"}},
 		{1, []string{"power", "on", "kube-node-1"}},
 	} {
-		if r := clashLab.run(t, tc.args...); r.code != tc.code {
+		if r := clashLab.Run(t, tc.args...); r.Code != tc.code {
 			t.Errorf("want exit %d: %s", tc.code, r)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // identity prints what a machine says of itself, a line each.
@@ -32,8 +34,8 @@ func TestEveryMachineIsReachable(t *testing.T) {
 	}
 	var mu sync.Mutex
 	owner := map[string]string{}
-	each(want, func(name string) {
-		out, err := l.try(t.Context(), name, identity)
+	labkit.Each(want, func(name string) {
+		out, err := l.Try(t.Context(), name, identity)
 		if err != nil {
 			t.Error(err)
 			return
@@ -69,18 +71,18 @@ const which = `sudo sh -c 'for c in haproxy conntrack; do command -v $c; done' |
 func TestPackagesComeFromTheLabsRepository(t *testing.T) {
 	l := shared(t)
 	const both = "/usr/sbin/haproxy\n/usr/sbin/conntrack"
-	if out := l.ssh(t, "kube-node-1", which); out != both {
+	if out := l.SSH(t, "kube-node-1", which); out != both {
 		t.Errorf("kube-node-1 should have both, and has %q", out)
 	}
-	if out := l.ssh(t, "kube-node-2", which); out != "" {
+	if out := l.SSH(t, "kube-node-2", which); out != "" {
 		t.Fatalf("kube-node-2 was made without haproxy and conntrack, and has %q", out)
 	}
 	// Nothing else is asked: there is no way out of the lab, only a time-out.
-	if out := l.ssh(t, "kube-node-2", "cat /etc/apt/sources.list; ls /etc/apt/sources.list.d"); out != "deb [trusted=yes] "+l.status(t).MirrorURL+"/apt ./" {
+	if out := l.SSH(t, "kube-node-2", "cat /etc/apt/sources.list; ls /etc/apt/sources.list.d"); out != "deb [trusted=yes] "+l.status(t).MirrorURL+"/apt ./" {
 		t.Errorf("packages come from %q, want the lab's mirror alone", out)
 	}
-	out := l.ssh(t, "kube-node-2", "sudo apt-get update -q 2>&1 && sudo DEBIAN_FRONTEND=noninteractive apt-get install -qy haproxy conntrack 2>&1")
-	if got := l.ssh(t, "kube-node-2", which); got != both {
+	out := l.SSH(t, "kube-node-2", "sudo apt-get update -q 2>&1 && sudo DEBIAN_FRONTEND=noninteractive apt-get install -qy haproxy conntrack 2>&1")
+	if got := l.SSH(t, "kube-node-2", which); got != both {
 		t.Errorf("installed, and there is %q:\n%s", got, out)
 	}
 }

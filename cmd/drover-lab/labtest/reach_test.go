@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // way is one kind of traffic from one party to another.
@@ -43,16 +44,14 @@ func (l lab) parties(t *testing.T) []party {
 	t.Cleanup(func() { listener.Close() })
 	all := []party{
 		{name: "admin", address: netip.MustParseAddr(s.Admin), port: listener.Addr().(*net.TCPAddr).Port},
-		{name: "gateway", ns: l.namespace("fabric"), address: netip.MustParseAddr(s.Gateway)},
-		{name: "mirror", ns: l.namespace("mirror"), address: netip.MustParseAddr(strings.TrimPrefix(s.MirrorURL, "http://")), port: 80},
+		{name: "gateway", ns: l.Namespace("fabric"), address: netip.MustParseAddr(s.Gateway)},
+		{name: "mirror", ns: l.Namespace("mirror"), address: netip.MustParseAddr(strings.TrimPrefix(s.MirrorURL, "http://")), port: 80},
 	}
 	for _, m := range s.Machines {
-		all = append(all, party{name: m.Name, ns: l.namespace(m.Name), address: netip.MustParseAddr(m.Address), port: 22})
+		all = append(all, party{name: m.Name, ns: l.Namespace(m.Name), address: netip.MustParseAddr(m.Address), port: 22})
 	}
 	return all
 }
-
-func (l lab) namespace(party string) string { return "drover-lab." + l.name + "." + party }
 
 // probeLimit bounds one probe: long enough for two cores that are busy.
 const probeLimit = 1500 * time.Millisecond
@@ -102,26 +101,16 @@ func note(t *testing.T, mu *sync.Mutex, open map[way]bool, w way, err error) {
 // errProbe says that a probe itself failed: it found out nothing.
 var errProbe = errors.New("cannot probe")
 
-// within runs f on a thread that is in the namespace. The thread ends with its
-// goroutine, as it stays locked: it cannot carry the namespace elsewhere.
+// within runs f as a program of a party would; this machine has no namespace.
 func within(namespace string, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		if namespace != "" {
-			ns, err := os.Open("/run/netns/" + namespace)
-			if err == nil {
-				err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-				ns.Close()
-			}
-			if err != nil {
-				done <- fmt.Errorf("%w: %w", errProbe, err)
-				return
-			}
-		}
-		done <- f()
-	}()
-	return <-done
+	if namespace == "" {
+		return f()
+	}
+	err := labkit.Within(namespace, f)
+	if errors.Is(err, labkit.ErrNamespace) {
+		err = fmt.Errorf("%w: %w", errProbe, err)
+	}
+	return err
 }
 
 func dial(to netip.Addr, port int) error {
@@ -216,7 +205,7 @@ func checksum(b []byte) uint16 {
 // address that was not answered for is asked for again once a second).
 func expect(t *testing.T, all []party, before map[way]bool, isCut func(way) bool) {
 	t.Helper()
-	await(t, 15*time.Second, "the ways that are left", func() error {
+	labkit.Await(t, 15*time.Second, "the ways that are left", func() error {
 		var shut []string
 		for w, open := range reached(t, all) {
 			switch want := before[w] && !isCut(w); {

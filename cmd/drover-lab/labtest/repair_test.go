@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // bootIDs of all machines that are on.
@@ -30,7 +32,7 @@ func (l lab) bootIDs(t *testing.T) map[string]string {
 // written is when each file of the lab was, but for the machines' own disks.
 func (l lab) written(t *testing.T) map[string]time.Time {
 	t.Helper()
-	root := filepath.Join(stateDir, l.name)
+	root := filepath.Join(stateDir, l.Name)
 	times := map[string]time.Time{}
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -54,28 +56,28 @@ func (l lab) written(t *testing.T) map[string]time.Time {
 // mirrorProcess is the process that serves the lab's mirror.
 func (l lab) mirrorProcess(t *testing.T) int {
 	t.Helper()
-	found, err := processes(func(p process) bool {
-		return slices.Contains(p.args, "internal") && slices.Contains(p.args, "mirror") && slices.Contains(p.args, stateDir) && slices.Contains(p.args, l.name)
+	found, err := labkit.Processes(func(p labkit.Process) bool {
+		return slices.Contains(p.Args, "internal") && slices.Contains(p.Args, "mirror") && slices.Contains(p.Args, stateDir) && slices.Contains(p.Args, l.Name)
 	})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("want one mirror process: %v, %v", found, err)
 	}
-	return found[0].pid
+	return found[0].PID
 }
 
 // sharedInventory is what the shared lab was made from.
-func sharedInventory() string { return filepath.Join(workDir(), "shared.hcl") }
+func sharedInventory() string { return filepath.Join(labkit.WorkDir(), "shared.hcl") }
 
 // Run again over a lab that is whole, up changes nothing, and quickly.
 func TestUpAgainChangesNothing(t *testing.T) {
 	l := shared(t)
-	l.must(t, "up", "--without", without, sharedInventory())
+	l.Must(t, "up", "--without", without, sharedInventory())
 	ids, times, mirror := l.bootIDs(t), l.written(t), l.mirrorProcess(t)
-	r := l.run(t, "up", "--without", without, sharedInventory())
-	if r.code != 0 {
+	r := l.Run(t, "up", "--without", without, sharedInventory())
+	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	t.Logf("up over a lab that is whole: %s", r.took.Round(time.Millisecond))
+	t.Logf("up over a lab that is whole: %s", r.Took.Round(time.Millisecond))
 	if diff := cmp.Diff(ids, l.bootIDs(t)); diff != "" {
 		t.Errorf("machines were started anew (-before +after):\n%s", diff)
 	}
@@ -93,7 +95,7 @@ func TestUpAgainRepairs(t *testing.T) {
 	l := shared(t)
 	const lost = "kube-master-1"
 	ids, times := l.bootIDs(t), l.written(t)
-	l.must(t, "power", "kill", lost)
+	l.Must(t, "power", "kill", lost)
 	if err := syscall.Kill(l.mirrorProcess(t), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func TestUpAgainRepairs(t *testing.T) {
 	if err := os.Remove(config); err != nil {
 		t.Fatal(err)
 	}
-	l.must(t, "up", "--without", without, sharedInventory())
+	l.Must(t, "up", "--without", without, sharedInventory())
 	l.healthy(t)
 	now := l.bootIDs(t)
 	if now[lost] == ids[lost] {
@@ -126,20 +128,20 @@ func TestUpAgainRepairs(t *testing.T) {
 // Whichever piece of the network is lost, up again puts it back.
 func TestUpAgainRepairsTheNetwork(t *testing.T) {
 	l := shared(t)
-	t.Cleanup(func() { l.run(t, "up", sharedInventory()) }) // for when the test fails half-way
+	t.Cleanup(func() { l.Run(t, "up", sharedInventory()) }) // for when the test fails half-way
 	link := strings.Fields(l.adminLink(t))[0]
 	for what, argv := range map[string][]string{
 		"this machine's address": {"ip", "addr", "flush", "dev", link},
 		"this machine's link":    {"ip", "link", "del", link},
 		"the link's state":       {"ip", "link", "set", link, "down"},
-		"the mirror's namespace": {"ip", "netns", "del", l.namespace("mirror")},
-		"the mirror's address":   {"ip", "-n", l.namespace("mirror"), "addr", "flush", "dev", "eth0"},
-		"the gateway's routes":   {"ip", "-n", l.namespace("fabric"), "route", "flush", "198.18.1.0/24"},
-		"the table of cuts":      {"ip", "netns", "exec", l.namespace("fabric"), "nft", "delete", "table", "bridge", "lab"},
+		"the mirror's namespace": {"ip", "netns", "del", l.Namespace("mirror")},
+		"the mirror's address":   {"ip", "-n", l.Namespace("mirror"), "addr", "flush", "dev", "eth0"},
+		"the gateway's routes":   {"ip", "-n", l.Namespace("fabric"), "route", "flush", "198.18.1.0/24"},
+		"the table of cuts":      {"ip", "netns", "exec", l.Namespace("fabric"), "nft", "delete", "table", "bridge", "lab"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			system(t, argv...)
-			l.must(t, "up", sharedInventory())
+			l.Must(t, "up", sharedInventory())
 			l.healthy(t)
 			openWays(t, l.parties(t))
 		})
@@ -152,14 +154,14 @@ func TestUpAgainRepairsTheFabric(t *testing.T) {
 	l := shared(t)
 	ids, mark := l.bootIDs(t), l.leaveMark(t, "kube-node-1")
 	link := filepath.Join("/sys/class/net", strings.Fields(l.adminLink(t))[0])
-	system(t, "ip", "netns", "del", l.namespace("fabric"))
-	await(t, 10*time.Second, "the kernel has taken the links away", func() error {
+	system(t, "ip", "netns", "del", l.Namespace("fabric"))
+	labkit.Await(t, 10*time.Second, "the kernel has taken the links away", func() error {
 		if _, err := os.Stat(link); err == nil {
 			return fmt.Errorf("%s is still there", link)
 		}
 		return nil
 	})
-	l.must(t, "up", sharedInventory())
+	l.Must(t, "up", sharedInventory())
 	l.healthy(t)
 	l.survived(t, "kube-node-1", mark, ids["kube-node-1"])
 	openWays(t, l.parties(t))
@@ -170,11 +172,11 @@ func (l lab) adminLink(t *testing.T) string {
 	t.Helper()
 	found, err := interfaces()
 	for _, i := range found {
-		if strings.HasSuffix(i, " drover-lab:"+l.name) {
+		if strings.HasSuffix(i, " drover-lab:"+l.Name) {
 			return i
 		}
 	}
-	t.Fatalf("no interface of lab %s among %v (%v)", l.name, found, err)
+	t.Fatalf("no interface of lab %s among %v (%v)", l.Name, found, err)
 	return ""
 }
 
@@ -183,12 +185,12 @@ func (l lab) adminLink(t *testing.T) string {
 func TestUpAgainAddsWhatTheInventoryGained(t *testing.T) {
 	l := shared(t)
 	ids := l.bootIDs(t)
-	l.must(t, "up", l.inventory(t, 3, 3, 2))
+	l.Must(t, "up", l.inventory(t, 3, 3, 2))
 	s := l.healthy(t)
-	if got := s.machine(t, "kube-node-3").Address; got != l.net+".23" {
+	if got := s.machine(t, "kube-node-3").Address; got != l.Net+".23" {
 		t.Errorf("kube-node-3 is at %s", got)
 	}
-	if got := l.ssh(t, "kube-node-3", fmt.Sprintf("ping -c1 -W2 -q %s.21 >/dev/null && hostname", l.net)); got != "kube-node-3" {
+	if got := l.SSH(t, "kube-node-3", fmt.Sprintf("ping -c1 -W2 -q %s.21 >/dev/null && hostname", l.Net)); got != "kube-node-3" {
 		t.Errorf("kube-node-3 says it is %q", got)
 	}
 	now := l.bootIDs(t)
@@ -196,19 +198,19 @@ func TestUpAgainAddsWhatTheInventoryGained(t *testing.T) {
 	if diff := cmp.Diff(ids, now); diff != "" {
 		t.Errorf("other machines were started anew (-before +after):\n%s", diff)
 	}
-	l.must(t, "up", sharedInventory())
+	l.Must(t, "up", sharedInventory())
 	if got := slices.Sorted(maps.Keys(l.bootIDs(t))); len(got) != 10 {
 		t.Errorf("machines %v, want the ten there were", got)
 	}
-	moved := filepath.Join(workDir(), "moved.hcl")
+	moved := filepath.Join(labkit.WorkDir(), "moved.hcl")
 	content, err := os.ReadFile(sharedInventory())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(moved, []byte(strings.Replace(string(content), l.net+".22", l.net+".77", 1)), 0o644); err != nil {
+	if err := os.WriteFile(moved, []byte(strings.Replace(string(content), l.Net+".22", l.Net+".77", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r := l.run(t, "up", moved); r.code != 1 || !strings.Contains(r.stderr, "kube-node-2: the lab has it as kube-node at "+l.net+".22") {
+	if r := l.Run(t, "up", moved); r.Code != 1 || !strings.Contains(r.Stderr, "kube-node-2: the lab has it as kube-node at "+l.Net+".22") {
 		t.Errorf("a changed address: want it refused by name: %s", r)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // peering is how one of the lab's routers peers with a lab machine, and what
@@ -66,30 +68,30 @@ func TestRouterPeersAsABigIP(t *testing.T) {
 			zebos := fmt.Sprintf(p.zebos, host, router)
 			l.imish(t, p.router, zebos)
 			t.Cleanup(func() {
-				l.run(t, "ssh", p.router, fmt.Sprintf("printf 'no router bgp %d\\n' | imish -f /dev/stdin", p.routerAS))
+				l.Run(t, "ssh", p.router, fmt.Sprintf("printf 'no router bgp %d\\n' | imish -f /dev/stdin", p.routerAS))
 			})
-			if got := l.ssh(t, p.router, "imish -e 'show running-config'"); !strings.Contains(got, zebos[:len(zebos)-2]) {
+			if got := l.SSH(t, p.router, "imish -e 'show running-config'"); !strings.Contains(got, zebos[:len(zebos)-2]) {
 				t.Errorf("%s was given\n%s\nand shows\n%s", p.router, zebos, got)
 			}
-			await(t, time.Minute, p.router+" has the session and the route", func() error {
-				neighbors, err := l.try(t.Context(), p.router, "imish -e 'show ip bgp neighbors "+host+"'")
+			labkit.Await(t, time.Minute, p.router+" has the session and the route", func() error {
+				neighbors, err := l.Try(t.Context(), p.router, "imish -e 'show ip bgp neighbors "+host+"'")
 				if err == nil && (!strings.Contains(neighbors, "BGP state = Established") || !strings.Contains(neighbors, p.link)) {
 					err = fmt.Errorf("no session: %s", neighbors)
 				}
-				routes, rerr := l.try(t.Context(), p.router, "imish -e 'show ip route bgp'")
+				routes, rerr := l.Try(t.Context(), p.router, "imish -e 'show ip route bgp'")
 				if rerr == nil && !regexp.MustCompile(`(?m)^B +`+regexp.QuoteMeta(p.route)+` \[\d+/0\] via `+regexp.QuoteMeta(host)).MatchString(routes) {
 					rerr = fmt.Errorf("no route: %s", routes)
 				}
 				return errors.Join(err, rerr)
 			})
-			if got := l.must(t, "router", p.router, "show", "ip", "bgp", "summary"); !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(host) + ` .* 1$`).MatchString(got) {
+			if got := l.Must(t, "router", p.router, "show", "ip", "bgp", "summary"); !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(host) + ` .* 1$`).MatchString(got) {
 				t.Errorf("one prefix, says the summary? %s", got)
 			}
-			if got := l.ssh(t, p.host, "sudo birdc show protocols all f5 | grep -A1 BGP.state"); !strings.Contains(got, "Established") {
+			if got := l.SSH(t, p.host, "sudo birdc show protocols all f5 | grep -A1 BGP.state"); !strings.Contains(got, "Established") {
 				t.Errorf("the other end says %s", got)
 			}
-			await(t, 10*time.Second, "the client is answered", func() error {
-				got, err := l.try(t.Context(), p.router+"-client", "curl -sS --max-time 2 http://"+target+":8080/")
+			labkit.Await(t, 10*time.Second, "the client is answered", func() error {
+				got, err := l.Try(t.Context(), p.router+"-client", "curl -sS --max-time 2 http://"+target+":8080/")
 				if err == nil && got != "answer of "+p.host {
 					err = fmt.Errorf("%q", got)
 				}
@@ -98,9 +100,9 @@ func TestRouterPeersAsABigIP(t *testing.T) {
 
 			l.refusesUnknown(t, p)
 
-			l.ssh(t, p.host, "sudo systemctl stop bird")
-			await(t, 30*time.Second, "the route is gone", func() error {
-				routes, err := l.try(t.Context(), p.router, "imish -e 'show ip route bgp'")
+			l.SSH(t, p.host, "sudo systemctl stop bird")
+			labkit.Await(t, 30*time.Second, "the route is gone", func() error {
+				routes, err := l.Try(t.Context(), p.router, "imish -e 'show ip route bgp'")
 				if err == nil && strings.Contains(routes, p.route) {
 					err = errors.New(routes)
 				}
@@ -112,26 +114,20 @@ func TestRouterPeersAsABigIP(t *testing.T) {
 }
 
 // imish types lines into a router's imish, over SSH, as drover will.
-func (l lab) imish(t *testing.T, router, lines string) result {
+func (l lab) imish(t *testing.T, router, lines string) labkit.Result {
 	t.Helper()
-	cmd := l.command(t.Context(), "ssh", router, "imish")
-	cmd.Stdin = strings.NewReader("enable\nconfigure terminal\n" + lines + "end\n")
-	r, err := execute(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return l.RunIn(t, "enable\nconfigure terminal\n"+lines+"end\n", "ssh", router, "imish")
 }
 
 // refusesUnknown: one unknown line, and nothing of its batch takes effect.
 func (l lab) refusesUnknown(t *testing.T, p peering) {
 	t.Helper()
-	before := l.ssh(t, p.router, "imish -e 'show running-config'")
+	before := l.SSH(t, p.router, "imish -e 'show running-config'")
 	r := l.imish(t, p.router, fmt.Sprintf("router bgp %d\n neighbor 10.91.0.99 remote-as 64999\n neighbour 10.91.0.98 remote-as 64999\n", p.routerAS))
-	if r.code != 1 || !strings.Contains(r.stderr, `line 5: "neighbour 10.91.0.98 remote-as 64999": unknown ZebOS line`) {
+	if r.Code != 1 || !strings.Contains(r.Stderr, `line 5: "neighbour 10.91.0.98 remote-as 64999": unknown ZebOS line`) {
 		t.Errorf("want the unknown line refused by name: %s", r)
 	}
-	if after := l.ssh(t, p.router, "imish -e 'show running-config'"); after != before {
+	if after := l.SSH(t, p.router, "imish -e 'show running-config'"); after != before {
 		t.Errorf("of a refused batch something took effect: before\n%s\nafter\n%s", before, after)
 	}
 }
@@ -142,7 +138,7 @@ func (l lab) refusesUnknown(t *testing.T, p peering) {
 func (l lab) runBird(t *testing.T, p peering, host, router, target string) {
 	t.Helper()
 	// Installed masked, it does not start before it is configured.
-	l.ssh(t, p.host, `sudo sh -ec '
+	l.SSH(t, p.host, `sudo sh -ec '
 		systemctl mask --quiet bird6
 		apt-get update -q
 		DEBIAN_FRONTEND=noninteractive apt-get install -qy bird' 2>&1`)
@@ -158,31 +154,29 @@ protocol bgp f5 {
 	export where source = RTS_STATIC;
 }
 `, host, router, p.route, p.hostAS, p.routerAS)
-	cmd := l.command(t.Context(), "ssh", p.host, "sudo tee /etc/bird/bird.conf >/dev/null")
-	cmd.Stdin = strings.NewReader(config)
-	if r, err := execute(cmd); err != nil || r.code != 0 {
-		t.Fatal(r, err)
+	if r := l.RunIn(t, config, "ssh", p.host, "sudo tee /etc/bird/bird.conf >/dev/null"); r.Code != 0 {
+		t.Fatal(r)
 	}
 	answer := "answer of " + p.host
-	l.ssh(t, p.host, fmt.Sprintf(`sudo sh -ec '
+	l.SSH(t, p.host, fmt.Sprintf(`sudo sh -ec '
 		systemctl restart bird
 		ip addr replace %s/32 dev lo
 		printf "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" > /run/answer
 		systemd-run --quiet --unit=answer socat TCP-LISTEN:8080,fork,reuseaddr "SYSTEM:cat /run/answer; cat > /dev/null"'`,
 		target, len(answer), answer))
 	t.Cleanup(func() {
-		l.run(t, "ssh", p.host, "sudo systemctl stop bird answer; sudo ip addr del "+target+"/32 dev lo")
+		l.Run(t, "ssh", p.host, "sudo systemctl stop bird answer; sudo ip addr del "+target+"/32 dev lo")
 	})
 }
 
 // clientFails demands that the router's client is told that there is no way.
 func (l lab) clientFails(t *testing.T, router, target string) {
 	t.Helper()
-	r := l.run(t, "ssh", router+"-client", "ping -c1 -W2 "+target)
-	if r.code == 0 || !strings.Contains(r.stdout, "Destination Net Unreachable") {
+	r := l.Run(t, "ssh", router+"-client", "ping -c1 -W2 "+target)
+	if r.Code == 0 || !strings.Contains(r.Stdout, "Destination Net Unreachable") {
 		t.Errorf("without a route, want the router to say so: %s", r)
 	}
-	if out, err := exec.Command("ip", "-n", l.namespace(router), "route", "get", target).CombinedOutput(); err == nil {
+	if out, err := exec.Command("ip", "-n", l.Namespace(router), "route", "get", target).CombinedOutput(); err == nil {
 		t.Errorf("%s has a route to %s: %s", router, target, out)
 	}
 }

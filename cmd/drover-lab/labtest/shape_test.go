@@ -35,7 +35,7 @@ func (l lab) peer(t *testing.T) (url string) {
 // transfers are what a machine receives and sends, in Mbit/s, as it sees it.
 func (l lab) transfers(t *testing.T, host, url string, size int) (received, sent float64) {
 	t.Helper()
-	out := l.ssh(t, host, fmt.Sprintf(`
+	out := l.SSH(t, host, fmt.Sprintf(`
 		curl -sSf -o /dev/null -w '%%{speed_download} ' %[1]s/%[2]d
 		head -c %[2]d /dev/zero > /tmp/zeros
 		curl -sSf -o /dev/null -w '%%{speed_upload}\n' -T /tmp/zeros %[1]s/`, url, size))
@@ -61,26 +61,26 @@ func (l lab) shaped(t *testing.T, host, url string, rate float64) {
 func TestShape(t *testing.T) {
 	l := shared(t)
 	const host = "kube-node-1"
-	t.Cleanup(func() { l.run(t, "shape", host, "--rate", "none") })
+	t.Cleanup(func() { l.Run(t, "shape", host, "--rate", "none") })
 	url := l.peer(t)
-	l.must(t, "shape", host, "--rate", "50mbit")
+	l.Must(t, "shape", host, "--rate", "50mbit")
 	l.shaped(t, host, url, 50)
-	l.must(t, "power", "kill", host)
-	l.must(t, "power", "on", host)
+	l.Must(t, "power", "kill", host)
+	l.Must(t, "power", "on", host)
 	if got := l.status(t).machine(t, host).Rate; got != "50mbit" {
 		t.Errorf("after a power cycle status has rate %q", got)
 	}
 	l.shaped(t, host, url, 50)
-	l.must(t, "shape", host, "--rate", "8mbit") // another replaces it
+	l.Must(t, "shape", host, "--rate", "8mbit") // another replaces it
 	l.shaped(t, host, url, 8)
-	l.must(t, "shape", host, "--rate", "none")
+	l.Must(t, "shape", host, "--rate", "none")
 	if received, sent := l.transfers(t, host, url, 20_000_000); received < 150 || sent < 150 {
 		t.Errorf("without a limit: received %.1f Mbit/s, sent %.1f", received, sent)
 	}
 	if got := l.status(t).machine(t, host).Rate; got != "none" {
 		t.Errorf("lifted, but status has rate %q", got)
 	}
-	if r := l.run(t, "shape", host, "--rate", "fast"); r.code != 64 {
+	if r := l.Run(t, "shape", host, "--rate", "fast"); r.Code != 64 {
 		t.Errorf("a rate that is none: %s", r)
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // traces are what labs leave on a machine while they live, by kind. Those of
@@ -52,14 +53,14 @@ var anyLab = regexp.MustCompile(`(?:drover-lab[.:]|/drover-lab/)([a-z0-9-]+)`)
 
 func ofOtherLab(trace string) bool {
 	m := anyLab.FindStringSubmatch(trace)
-	return m != nil && !slices.ContainsFunc(allLabs(), func(l lab) bool { return l.name == m[1] })
+	return m != nil && !slices.ContainsFunc(suite.Labs, func(l labkit.Lab) bool { return l.Name == m[1] })
 }
 
 // awaitSame waits until this machine is as it was. Processes that were told to
 // die take a moment, and so does the kernel with what they held. Traces that
 // mention one of except do not count.
 func (t traces) awaitSame(except []string) error {
-	return poll(context.Background(), 10*time.Second, func() error {
+	return labkit.Poll(context.Background(), 10*time.Second, func() error {
 		now, err := takeTraces()
 		if err != nil {
 			return err
@@ -135,12 +136,12 @@ func interfaces() ([]string, error) {
 // tools of a lab are known to put elsewhere.
 func files() ([]string, error) {
 	var found []string
-	for _, dir := range []string{stateDir, tempDir()} {
+	for _, dir := range []string{stateDir, labkit.TempDir()} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
-			if path != tempDir() {
+			if path != labkit.TempDir() {
 				found = append(found, path)
 			}
 			return err
@@ -159,62 +160,16 @@ func files() ([]string, error) {
 	return found, nil
 }
 
-// process is one of the process table.
-type process struct {
-	pid    int
-	args   []string
-	groups string
-}
-
-func (p process) String() string { return fmt.Sprintf("%d %s", p.pid, strings.Join(p.args, " ")) }
-
-func (p process) mentions(word string) bool {
-	return slices.ContainsFunc(p.args, func(a string) bool { return strings.Contains(a, word) })
-}
-
-func (p process) runs(program string) bool {
-	return len(p.args) > 0 && p.args[0] == program
-}
-
-// processes are those the filter keeps. Zombies have ended: their parent has
-// not looked yet.
-func processes(keep func(process) bool) ([]process, error) {
-	pids, err := names("/proc")
-	if err != nil {
-		return nil, err
-	}
-	var found []process
-	for _, name := range pids {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		dir := filepath.Join("/proc", name)
-		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
-		args, err2 := os.ReadFile(filepath.Join(dir, "cmdline"))
-		groups, err3 := os.ReadFile(filepath.Join(dir, "cgroup"))
-		if errors.Join(err, err2, err3) != nil {
-			continue // it ended while we looked
-		}
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		p := process{pid: pid, args: strings.Split(strings.TrimRight(string(args), "\x00"), "\x00"), groups: string(groups)}
-		if !strings.HasPrefix(rest, "Z") && keep(p) {
-			found = append(found, p)
-		}
-	}
-	return found, nil
-}
-
 // labProcesses are those in a control group of the suites' labs, and those whose
 // command line names one of their directories.
 func labProcesses() ([]string, error) {
-	found, err := processes(func(p process) bool {
-		for _, l := range allLabs() {
-			if strings.Contains(p.groups, "/drover-lab/"+l.name+"\n") || strings.Contains(p.groups, "/drover-lab/"+l.name+"/") {
+	found, err := labkit.Processes(func(p labkit.Process) bool {
+		for _, l := range suite.Labs {
+			if strings.Contains(p.Groups, "/drover-lab/"+l.Name+"\n") || strings.Contains(p.Groups, "/drover-lab/"+l.Name+"/") {
 				return true
 			}
 		}
-		return p.mentions(stateDir) || p.mentions(workDir())
+		return p.Mentions(stateDir) || p.Mentions(labkit.WorkDir())
 	})
 	var lines []string
 	for _, p := range found {

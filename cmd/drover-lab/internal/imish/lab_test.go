@@ -2,7 +2,6 @@ package imish
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // lab is a real FRR in one network namespace and a BIRD in another, joined by
@@ -64,12 +65,12 @@ func newLab(t *testing.T, birdConfig string) *lab {
 	for _, daemon := range []string{"zebra", "bgpd", "staticd"} {
 		l.start(l.router, "/usr/lib/frr/"+daemon, "-u", "frr", "-g", "frr", "--vty_socket", dir, "-z", dir+"/zserv.api",
 			"-i", filepath.Join(dir, daemon+".pid"), "-f", "/dev/null", "-P", "0")
-		l.await(daemon+" answers", func() error {
+		labkit.Await(l.t, time.Minute, daemon+" answers", func() error {
 			_, err := os.Stat(filepath.Join(dir, daemon+".vty"))
 			return err
 		})
 	}
-	l.await("vtysh reaches all daemons", func() error {
+	labkit.Await(l.t, time.Minute, "vtysh reaches all daemons", func() error {
 		_, err := l.shell.FRR.Show(t.Context(), "show running-config")
 		return err
 	})
@@ -132,26 +133,6 @@ func (l *lab) start(ns string, argv ...string) {
 	})
 }
 
-// await polls until the condition holds; the last error is the failure's.
-func (l *lab) await(what string, condition func() error) {
-	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 60*time.Second)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			l.t.Fatalf("%s: not within a minute: %v", what, err)
-		case <-tick.C:
-		}
-	}
-}
-
 // imish runs the shell once.
 func (l *lab) imish(args ...string) (status int, stdout, stderr string) {
 	l.t.Helper()
@@ -190,7 +171,7 @@ func (l *lab) show(command string) string {
 func (l *lab) awaitShown(command string, want ...string) string {
 	l.t.Helper()
 	var out string
-	l.await(command, func() error {
+	labkit.Await(l.t, time.Minute, command, func() error {
 		out = l.show(command)
 		for _, w := range want {
 			if !strings.Contains(out, w) {
