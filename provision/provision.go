@@ -66,13 +66,16 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.resources, err = s.want(ctx, bundle); err != nil { // what is wanted says where to look
-		return err
-	}
+	var unready error
+	s.resources, unready = s.want(ctx, bundle) // what is wanted says where to look
 	s.connect(ctx)
 	s.look(ctx)
 	if err := identity.Refused(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)
+	}
+	// Only now: nobody is to lock the releases of a version that is refused.
+	if unready != nil {
+		return unready
 	}
 	if s.verdict, err = identity.Of(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)

@@ -63,8 +63,22 @@ func (v View) Error(err error, quiet bool) {
 	case err == nil || quiet:
 	case errors.As(err, &problems):
 		v.Problems(problems)
+		v.besides(err)
 	default:
 		fmt.Fprintf(v.Err, "drover: %v\n", err)
+	}
+}
+
+// besides tells what was joined to problems, as why a host could not be asked.
+func (v View) besides(err error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if _, alone := err.(diag.Problems); alone || !ok {
+		return
+	}
+	for _, e := range joined.Unwrap() {
+		if !errors.As(e, new(diag.Problems)) {
+			fmt.Fprintf(v.Err, "drover: %v\n", e)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package view_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/inventory/diag"
 )
 
 func show(t *testing.T, path string, f view.Format) []byte {
@@ -64,5 +66,16 @@ func TestJSON(t *testing.T) {
 		if !bytes.Equal(text, show(t, "../../../inventory/testdata/full.hcl", view.JSON)) {
 			t.Fatal("not the same twice")
 		}
+	}
+}
+
+// What kept a host from being asked is told with the problems that come of it.
+func TestErrorTellsWhatWasJoinedToProblems(t *testing.T) {
+	var errs bytes.Buffer
+	problems := diag.Problems{{Code: "a", Summary: "nobody knows", Fix: "ask"}}
+	v := view.View{Err: &errs}
+	v.Error(errors.Join(problems.Err(), errors.New("kube-node-1: no route to it")), false)
+	if got, want := errs.String(), "error: nobody knows\n  fix: ask\ndrover: kube-node-1: no route to it\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
