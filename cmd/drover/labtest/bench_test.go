@@ -2,7 +2,6 @@ package labtest
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,18 +18,18 @@ import (
 // mirror and the registry warm, and tells where the time goes. One run has all
 // sizes, so that their ratios are those of one machine in one state.
 func BenchmarkBootstrap(b *testing.B) {
-	need(b)
+	suite.Need(b)
 	for _, size := range []shape{{Masters: 1, Nodes: 1, Routers: 1}, {Masters: 1, Nodes: 2, Routers: 1}, {Masters: 3, Nodes: 2, Routers: 2}} {
 		b.Run(fmt.Sprintf("%d+%d", size.Masters, size.Nodes), func(b *testing.B) {
 			c := &cluster{lab: benchLab, shape: size}
-			b.Cleanup(func() { c.run(b, "down") })
+			b.Cleanup(func() { c.Run(b, "down") })
 			var took time.Duration
 			var cost provision.Cost
 			rounds := 0
 			for b.Loop() {
-				c.must(b, "down")
+				c.Must(b, "down")
 				c.up(b)
-				s := watchBootstrap(b, filepath.Join(workDir(), c.name+".hcl"))
+				s := watchBootstrap(b, c.path())
 				// Not b.Log, which keeps only the first lines.
 				fmt.Printf("\n%d masters, %d nodes, %d BIG-IPs: %s\n%s\n", size.Masters, size.Nodes, size.Routers, s.took.Round(100*time.Millisecond), s.table())
 				took += s.took

@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // From bare machines to a cluster whose pods are reachable from behind the BIG-IP.
@@ -21,12 +24,31 @@ func TestBootstrap(t *testing.T) {
 
 // works shows that a cluster is what its inventory says and does what it is for.
 func (c *cluster) works(t *testing.T) {
-	t.Run("nodes are Ready", c.nodesReady)
-	t.Run("etcd has the masters", c.etcdMembers)
+	t.Run("nodes are Ready", now(c.nodesReady))
+	t.Run("etcd has the masters", now(c.etcdMembers))
 	c.serve(t)
-	t.Run("names resolve from a pod", c.namesResolve)
-	t.Run("routers have the routes", c.routesHeld)
-	t.Run("clients reach pods", c.clientsReachPods)
+	t.Run("names resolve from a pod", now(c.namesResolve))
+	t.Run("routers have the routes", soon(c.routesHeld))
+	t.Run("clients reach pods", soon(c.clientsReachPods))
+}
+
+// check looks once; its error is what is not as it should be.
+type check func(t *testing.T) error
+
+// now is a test of what has to be so when apply ends.
+func now(c check) func(*testing.T) {
+	return func(t *testing.T) {
+		if err := c(t); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// soon is a test of what others make of it: routers, and who is behind them.
+func soon(c check) func(*testing.T) {
+	return func(t *testing.T) {
+		labkit.Await(t, 30*time.Second, "as it should be", func() error { return c(t) })
+	}
 }
 
 type object struct {
@@ -43,7 +65,7 @@ type object struct {
 
 type objects struct{ Items []object }
 
-func (c *cluster) nodesReady(t *testing.T) {
+func (c *cluster) nodesReady(t *testing.T) error {
 	var nodes objects
 	c.get(t, &nodes, "nodes")
 	got := map[string]string{}
@@ -60,15 +82,16 @@ func (c *cluster) nodesReady(t *testing.T) {
 		want[h] = "True"
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("nodes that are Ready (-want +got):\n%s", diff)
+		return fmt.Errorf("nodes that are Ready (-want +got):\n%s", diff)
 	}
+	return nil
 }
 
 // etcdctl is how a master's own etcd is asked.
 const etcdctl = "/opt/drover/etcd/current/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt " +
 	"--cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key "
 
-func (c *cluster) etcdMembers(t *testing.T) {
+func (c *cluster) etcdMembers(t *testing.T) error {
 	var members struct {
 		Members []struct {
 			Name       string
@@ -76,28 +99,33 @@ func (c *cluster) etcdMembers(t *testing.T) {
 			ClientURLs []string
 		}
 	}
-	if err := json.Unmarshal([]byte(c.ssh(t, "kube-master-1", etcdctl+"member list -w json")), &members); err != nil {
-		t.Fatal(err)
+	out, err := c.try(t.Context(), "kube-master-1", etcdctl+"member list -w json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &members)
+	}
+	if err != nil {
+		return err
 	}
 	var got []string
 	for _, m := range members.Members {
 		got = append(got, m.Name)
 		if m.IsLearner {
-			t.Errorf("%s is a learner", m.Name)
+			err = fmt.Errorf("%q is a learner", m.Name)
 		}
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(c.masters(), got); diff != "" {
-		t.Errorf("etcd's members (-want +got):\n%s", diff)
+		err = errors.Join(err, fmt.Errorf("etcd's members (-want +got):\n%s", diff))
 	}
-	c.ssh(t, "kube-master-1", etcdctl+"endpoint health --cluster")
+	_, health := c.try(t.Context(), "kube-master-1", etcdctl+"endpoint health --cluster")
+	return errors.Join(err, health)
 }
 
 // serve puts a pod that answers on every node, and a service before each.
 func (c *cluster) serve(t *testing.T) {
 	t.Helper()
 	var all []map[string]any
-	agnhost := image(t, "registry.k8s.io/e2e-test-images/agnhost")
+	agnhost := c.Components(t).Image(t, "registry.k8s.io/e2e-test-images/agnhost").Name
 	for _, node := range c.nodes() {
 		meta := map[string]any{"name": "on-" + node, "labels": map[string]string{"on": node}}
 		all = append(all, map[string]any{
@@ -124,48 +152,48 @@ func (c *cluster) serve(t *testing.T) {
 
 // A pod asks the cluster's name service: a name that exists leads somewhere, and
 // one that does not is denied by it.
-func (c *cluster) namesResolve(t *testing.T) {
+func (c *cluster) namesResolve(t *testing.T) error {
+	var errs []error
 	for _, node := range c.nodes() {
-		connect := func(to string) result {
+		connect := func(to string) labkit.Result {
 			return c.tryKubectl(t, "", "exec", "on-"+node, "--", "/agnhost", "connect", "--timeout=10s", to)
 		}
-		if r := connect("kubernetes.default.svc.cluster.local:443"); r.code != 0 {
-			t.Errorf("from a pod on %s: %s", node, r)
+		if r := connect("kubernetes.default.svc.cluster.local:443"); r.Code != 0 {
+			errs = append(errs, fmt.Errorf("from a pod on %s: %s", node, r))
 		}
-		if r := connect("nosuch.default.svc.cluster.local:443"); r.code == 0 || !strings.Contains(r.stdout+r.stderr, "no such host") {
-			t.Errorf("from a pod on %s, a name that nobody has: %s", node, r)
+		if r := connect("nosuch.default.svc.cluster.local:443"); r.Code == 0 || !strings.Contains(r.Stdout+r.Stderr, "no such host") {
+			errs = append(errs, fmt.Errorf("from a pod on %s, a name that nobody has: %s", node, r))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // Each router holds every kube-node's block by that node alone, and the service
 // addresses from the kube-nodes alone.
-func (c *cluster) routesHeld(t *testing.T) {
+func (c *cluster) routesHeld(t *testing.T) error {
+	var errs []error
 	blocks := c.blocks(t)
 	want := map[string][]string{serviceCIDR: nil}
 	for _, node := range c.nodes() {
 		if len(blocks[node]) == 0 {
-			t.Errorf("%s has no block", node)
+			errs = append(errs, fmt.Errorf("%s has no block", node))
 		}
 		want[serviceCIDR] = append(want[serviceCIDR], c.address(node))
 	}
 	for host, own := range blocks { // masters that carry pods have blocks, too
 		for _, b := range own {
 			if !strings.HasSuffix(b, "/26") {
-				t.Errorf("%s has block %s", host, b)
+				errs = append(errs, fmt.Errorf("%s has block %s", host, b))
 			}
 			want[b] = []string{c.address(host)}
 		}
 	}
 	for _, router := range c.routers() {
-		await(t, 30*time.Second, router+" has the routes, and no others", func() error {
-			got := c.routes(t, router)
-			if diff := cmp.Diff(want, got); diff != "" {
-				return fmt.Errorf("(-want +got):\n%s", diff)
-			}
-			return nil
-		})
+		if diff := cmp.Diff(want, c.routes(t, router)); diff != "" {
+			errs = append(errs, fmt.Errorf("%s has the routes (-want +got):\n%s", router, diff))
+		}
 	}
+	return errors.Join(errs...)
 }
 
 // blocks are each host's confirmed address blocks.
@@ -189,7 +217,7 @@ func (c *cluster) routes(t *testing.T, router string) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
 	var prefix string
-	for line := range strings.Lines(c.must(t, "router", router, "show", "ip", "bgp")) {
+	for line := range strings.Lines(c.Must(t, "router", router, "show", "ip", "bgp")) {
 		if len(line) < 4 || !strings.Contains(line[:3], "*") && prefix == "" {
 			continue
 		}
@@ -212,22 +240,29 @@ func (c *cluster) routes(t *testing.T, router string) map[string][]string {
 
 // A client behind each router reaches a pod on each node, by the pod's own
 // address and by its service's.
-func (c *cluster) clientsReachPods(t *testing.T) {
+func (c *cluster) clientsReachPods(t *testing.T) error {
+	var errs []error
 	for _, node := range c.nodes() {
-		ways := []string{
-			c.kubectl(t, "get", "pod", "on-"+node, "-o", "jsonpath={.status.podIP}") + ":8080",
-			c.kubectl(t, "get", "service", "on-"+node, "-o", "jsonpath={.spec.clusterIP}"),
-		}
-		for _, router := range c.routers() {
-			for _, to := range ways {
-				await(t, 20*time.Second, fmt.Sprintf("%s-client reaches the pod on %s by %s", router, node, to), func() error {
-					got, err := c.try(t.Context(), router+"-client", "curl -sS -m 5 http://"+to+"/hostname")
-					if err == nil && got != "on-"+node {
-						err = fmt.Errorf("%q answered", got)
-					}
-					return err
-				})
+		for _, to := range c.ways(t, node) {
+			for _, router := range c.routers() {
+				got, err := c.try(t.Context(), router+"-client", "curl -sS -m 5 http://"+to+"/hostname")
+				if err == nil && got != "on-"+node {
+					err = fmt.Errorf("%q answered", got)
+				}
+				if err != nil {
+					errs = append(errs, fmt.Errorf("%s-client asks the pod on %s by %s: %w", router, node, to, err))
+				}
 			}
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// ways are where a node's pod answers.
+func (c *cluster) ways(t *testing.T, node string) []string {
+	t.Helper()
+	return []string{
+		c.kubectl(t, "get", "pod", "on-"+node, "-o", "jsonpath={.status.podIP}") + ":8080",
+		c.kubectl(t, "get", "service", "on-"+node, "-o", "jsonpath={.spec.clusterIP}"),
 	}
 }

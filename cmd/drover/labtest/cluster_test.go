@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // cluster is a lab with the inventory that drover works from.
@@ -22,45 +24,49 @@ type cluster struct {
 	kinds       []string      // that the API lists
 }
 
-// drover runs drover on the cluster's inventory, whatever comes of it.
-func (c *cluster) drover(t testing.TB, args ...string) result {
+// drover runs drover on an inventory, whatever comes of it.
+func drover(t testing.TB, path string, args ...string) labkit.Result {
 	t.Helper()
-	return run(t, "", os.Getenv("DROVER"), c.args(args...)...)
+	return labkit.Run(t, "", os.Getenv("DROVER"), append([]string{"-i", path}, args...)...)
 }
 
-func (c *cluster) args(args ...string) []string {
-	return append([]string{"-i", filepath.Join(workDir(), c.name+".hcl")}, args...)
+// drover runs drover on the cluster's inventory.
+func (c *cluster) drover(t testing.TB, args ...string) labkit.Result {
+	t.Helper()
+	return drover(t, c.path(), args...)
 }
+
+func (c *cluster) path() string { return filepath.Join(labkit.WorkDir(), c.Name+".hcl") }
 
 // set changes the inventory.
 func (c *cluster) set(t testing.TB, s shape) {
 	t.Helper()
 	c.shape = s
-	c.inventory(t, c.name, s)
+	c.inventory(t, c.Name, s)
 }
 
 // up makes the cluster's machines.
 func (c *cluster) up(t testing.TB) {
 	t.Helper()
-	r := c.run(t, "up", c.inventory(t, c.name, c.shape))
-	if r.code != 0 {
+	r := c.Run(t, "up", c.inventory(t, c.Name, c.shape))
+	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	t.Logf("%d machines up in %s", c.Masters+c.Nodes+c.Routers, r.took.Round(time.Millisecond))
+	t.Logf("%d machines up in %s", c.Masters+c.Nodes+c.Routers, r.Took.Round(time.Millisecond))
 	// All labs serve the same releases: one lock file is for all inventories.
-	if _, err := os.Stat(filepath.Join(workDir(), "artifacts.lock.json")); err != nil {
-		if r := c.drover(t, "artifacts", "lock"); r.code != 0 {
+	if _, err := os.Stat(filepath.Join(labkit.WorkDir(), "artifacts.lock.json")); err != nil {
+		if r := c.drover(t, "artifacts", "lock"); r.Code != 0 {
 			t.Fatal(r)
 		}
 	}
-	c.kubectlPath = component(t, "kubectl")
+	c.kubectlPath = c.Components(t).Artifact(t, "kubectl").File
 }
 
 // apply makes the cluster as its inventory says, and has to succeed.
-func (c *cluster) apply(t testing.TB) result {
+func (c *cluster) apply(t testing.TB) labkit.Result {
 	t.Helper()
 	r := c.drover(t, "apply", "--auto-approve")
-	if r.code != 0 {
+	if r.Code != 0 {
 		t.Fatal(r)
 	}
 	return r
@@ -70,8 +76,8 @@ func (c *cluster) apply(t testing.TB) result {
 func (c *cluster) bootstrap(t testing.TB) {
 	t.Helper()
 	r := c.apply(t)
-	c.booted = r.took
-	t.Logf("a cluster of %d+%d in %s: %s", c.Masters, c.Nodes, r.took.Round(time.Millisecond), lastLine(r.stdout))
+	c.booted = r.Took
+	t.Logf("a cluster of %d+%d in %s: %s", c.Masters, c.Nodes, r.Took.Round(time.Millisecond), lastLine(r.Stdout))
 	c.login(t)
 }
 
@@ -79,15 +85,15 @@ func (c *cluster) bootstrap(t testing.TB) {
 func (c *cluster) login(t testing.TB) {
 	t.Helper()
 	r := c.drover(t, "kubeconfig")
-	if r.code != 0 {
+	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	if err := os.WriteFile(c.kubeconfig(), []byte(r.stdout), 0o600); err != nil {
+	if err := os.WriteFile(c.kubeconfig(), []byte(r.Stdout), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c *cluster) kubeconfig() string { return filepath.Join(workDir(), c.name+".kubeconfig") }
+func (c *cluster) kubeconfig() string { return filepath.Join(labkit.WorkDir(), c.Name+".kubeconfig") }
 
 // kubectl runs kubectl, which has to succeed.
 func (c *cluster) kubectl(t testing.TB, args ...string) string {
@@ -98,19 +104,19 @@ func (c *cluster) kubectl(t testing.TB, args ...string) string {
 func (c *cluster) kubectlIn(t testing.TB, stdin string, args ...string) string {
 	t.Helper()
 	r := c.tryKubectl(t, stdin, args...)
-	if r.code != 0 {
+	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	return strings.TrimSpace(r.stdout)
+	return strings.TrimSpace(r.Stdout)
 }
 
-func (c *cluster) tryKubectl(t testing.TB, stdin string, args ...string) result {
+func (c *cluster) tryKubectl(t testing.TB, stdin string, args ...string) labkit.Result {
 	t.Helper()
-	return run(t, stdin, c.kubectlPath, c.kubectlArgs(args...)...)
+	return labkit.Run(t, stdin, c.kubectlPath, c.kubectlArgs(args...)...)
 }
 
 func (c *cluster) kubectlArgs(args ...string) []string {
-	return append([]string{"--kubeconfig", c.kubeconfig(), "--cache-dir", filepath.Join(workDir(), "kube-cache", c.name), "--request-timeout=20s"}, args...)
+	return append([]string{"--kubeconfig", c.kubeconfig(), "--cache-dir", filepath.Join(labkit.WorkDir(), "kube-cache", c.Name), "--request-timeout=20s"}, args...)
 }
 
 // get reads objects of the API into v.
@@ -137,17 +143,17 @@ func (c *cluster) plan(t testing.TB) planned {
 	t.Helper()
 	r := c.drover(t, "plan", "-o", "json")
 	var p planned
-	if r.code != 0 && r.code != 2 {
+	if r.Code != 0 && r.Code != 2 {
 		t.Fatal(r)
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil {
+	if err := json.Unmarshal([]byte(r.Stdout), &p); err != nil {
 		t.Fatalf("%v: %s", err, r)
 	}
-	if pending := p.pending(); (len(pending) > 0) != (r.code == 2) {
-		t.Errorf("plan: exit %d, and these are pending: %v", r.code, pending)
+	if pending := p.pending(); (len(pending) > 0) != (r.Code == 2) {
+		t.Errorf("plan: exit %d, and these are pending: %v", r.Code, pending)
 	}
-	if r.stderr != "" {
-		t.Errorf("plan warns: %s", r.stderr)
+	if r.Stderr != "" {
+		t.Errorf("plan warns: %s", r.Stderr)
 	}
 	return p
 }
@@ -190,11 +196,11 @@ var current struct {
 // begin takes the lab of an earlier test down and makes the machines of another.
 func begin(t testing.TB, l lab, s shape) *cluster {
 	t.Helper()
-	need(t)
+	suite.Need(t)
 	current.Lock()
 	defer current.Unlock()
 	if current.c != nil {
-		current.c.must(t, "down")
+		current.c.Must(t, "down")
 	}
 	c := &cluster{lab: l, shape: s}
 	current.c = c
@@ -206,7 +212,7 @@ func begin(t testing.TB, l lab, s shape) *cluster {
 // the first of them.
 func shared(t testing.TB) *cluster {
 	t.Helper()
-	need(t)
+	suite.Need(t)
 	current.Lock()
 	c := current.c
 	current.Unlock()
@@ -219,4 +225,9 @@ func shared(t testing.TB) *cluster {
 	c = begin(t, oneLab, shape{Masters: 1, Nodes: 1, Routers: 1})
 	c.bootstrap(t)
 	return c
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
 }

@@ -1,7 +1,6 @@
 package labtest
 
 import (
-	"os"
 	"strings"
 	"testing"
 )
@@ -32,10 +31,10 @@ func TestRefusals(t *testing.T) {
 			before := c.hostTraces(t, c.hosts()...)
 			s := whole
 			test.change(&s)
-			path := c.inventory(t, c.name+"-refused", s)
+			path := c.inventory(t, c.Name+"-refused", s)
 			for _, verb := range [][]string{{"plan"}, {"apply", "--auto-approve"}} {
-				r := run(t, "", os.Getenv("DROVER"), append([]string{"-i", path}, verb...)...)
-				if r.code != test.code || !strings.Contains(r.stderr, test.says) {
+				r := drover(t, path, verb...)
+				if r.Code != test.code || !strings.Contains(r.Stderr, test.says) {
 					t.Errorf("want exit %d and %q: %s", test.code, test.says, r)
 				}
 			}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // On a cluster that is as the inventory says, apply touches nothing and says so.
@@ -19,8 +21,8 @@ func TestApplyAgainChangesNothing(t *testing.T) {
 func (c *cluster) applyAgain(t *testing.T) {
 	before := c.allTraces(t)
 	r := c.apply(t)
-	t.Logf("an apply with nothing to do: %s", r.took.Round(time.Millisecond))
-	if !strings.Contains(r.stdout, "nothing to do") {
+	t.Logf("an apply with nothing to do: %s", r.Took.Round(time.Millisecond))
+	if !strings.Contains(r.Stdout, "nothing to do") {
 		t.Errorf("it does not say that there was nothing to do: %s", r)
 	}
 	expectMoved(t, before, c.allTraces(t), touched{})
@@ -120,7 +122,7 @@ func drifts() map[string]drift {
 		"a deleted BGPPeer": {
 			disturb: func(t *testing.T, c *cluster) {
 				c.kubectl(t, "delete", "bgppeers.crd.projectcalico.org", "drover-f5-a")
-				await(t, time.Minute, "the BIG-IP has lost its routes", func() error {
+				labkit.Await(t, time.Minute, "the BIG-IP has lost its routes", func() error {
 					if got := c.routes(t, "f5-a"); len(got) > 0 {
 						return fmt.Errorf("it has %v", got)
 					}
@@ -145,7 +147,7 @@ func drifts() map[string]drift {
 // foreignPeer is a peering that drover did not make, with nobody.
 func foreignPeer(c *cluster) string {
 	return fmt.Sprintf(`{"apiVersion": "crd.projectcalico.org/v1", "kind": "BGPPeer", "metadata": {"name": "labtest-foreign"},
-		"spec": {"peerIP": "%s.77", "asNumber": 64999}}`, c.net)
+		"spec": {"peerIP": "%s.77", "asNumber": 64999}}`, c.Net)
 }
 
 // Whatever stops being as the inventory says, plan shows that and nothing else,
@@ -164,7 +166,7 @@ func TestDrift(t *testing.T) {
 			before := c.allTraces(t)
 			r := c.apply(t)
 			expectMoved(t, before, c.allTraces(t), d.repair)
-			if len(d.plan) > 0 && !strings.Contains(r.stdout, fmt.Sprintf("done: %d changes", len(d.plan))) {
+			if len(d.plan) > 0 && !strings.Contains(r.Stdout, fmt.Sprintf("done: %d changes", len(d.plan))) {
 				t.Errorf("it made other changes than it had planned: %s", r)
 			}
 			c.inSync(t)

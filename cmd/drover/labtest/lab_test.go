@@ -1,118 +1,36 @@
 package labtest
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"text/template"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
-// lab is one lab of the suites, driven by the command line.
-type lab struct {
-	name string
-	net  string // the first three bytes of its network
-}
-
-func (l lab) flags(args ...string) []string {
-	return append([]string{"--state-dir", stateDir, "--lab", l.name}, args...)
-}
-
-// run runs drover-lab to its end, whatever that is.
-func (l lab) run(t testing.TB, args ...string) result {
-	t.Helper()
-	return run(t, "", os.Getenv("DROVER_LAB"), l.flags(args...)...)
-}
-
-// must runs drover-lab, which has to succeed, and returns what it printed.
-func (l lab) must(t testing.TB, args ...string) string {
-	t.Helper()
-	r := l.run(t, args...)
-	if r.code != 0 {
-		t.Fatal(r)
-	}
-	return r.stdout
-}
+// lab is one lab of the suites. Scripts run as root on its machines.
+type lab struct{ labkit.Lab }
 
 // ssh runs a shell script as root on a machine; it has to succeed.
 func (l lab) ssh(t testing.TB, machine, script string) string {
 	t.Helper()
-	out, err := l.try(t.Context(), machine, script)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return l.SSH(t, machine, asRoot(script))
 }
 
 // try runs a shell script as root on a machine; for checks of several at once.
 func (l lab) try(ctx context.Context, machine, script string) (string, error) {
-	r, err := execute(ctx, "", os.Getenv("DROVER_LAB"), l.flags("ssh", machine, "sudo sh -c "+quote(script))...)
-	if err == nil && r.code != 0 {
-		err = errors.New(r.String())
-	}
-	return strings.TrimSpace(r.stdout), err
+	return l.Try(ctx, machine, asRoot(script))
 }
+
+func asRoot(script string) string { return "sudo sh -c " + quote(script) }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// each does the same for every name at once.
-func each(names []string, do func(name string)) {
-	var wg sync.WaitGroup
-	for _, n := range names {
-		wg.Go(func() { do(n) })
-	}
-	wg.Wait()
-}
-
-// component is the path of a program in drover-lab's cache.
-func component(t testing.TB, name string) string {
-	t.Helper()
-	for _, s := range components(t).Sets {
-		for _, a := range s.Artifacts {
-			if a.Component == name {
-				return a.File
-			}
-		}
-	}
-	t.Fatalf("components list has no %s", name)
-	return ""
-}
-
-// image is an image's name with its tag.
-func image(t testing.TB, name string) string {
-	t.Helper()
-	for _, s := range components(t).Sets {
-		for _, i := range s.Images {
-			if strings.HasPrefix(i.Name, name+":") {
-				return i.Name
-			}
-		}
-	}
-	t.Fatalf("components list has no image %s", name)
-	return ""
-}
-
-// list is what `components list -o json` says.
-type list struct {
-	Sets []struct {
-		Artifacts []struct{ Component, File string }
-		Images    []struct{ Name string }
-	}
-}
-
-func components(t testing.TB) list {
-	t.Helper()
-	var l list
-	if err := json.Unmarshal([]byte(oneLab.must(t, "components", "list", "-o", "json")), &l); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
 
 // shape is what an inventory of a lab says.
 type shape struct {
@@ -126,10 +44,19 @@ type shape struct {
 	Push   bool // hosts are sent their releases
 	// Unknown are masters that are named and not described.
 	Unknown []string
+	// Missing are hosts that nothing names.
+	Missing []string
+	// At is where hosts are said to be, of those that are said to be elsewhere.
+	At         map[string]string
+	KnownHosts string // the lab's own when empty
+	// These are the cluster's for good; drover's defaults, or podCIDR and
+	// serviceCIDR, when empty.
+	Kubernetes, PodCIDR, ServiceCIDR string
+	BlockSize                        int
 }
 
-func (s shape) masters() []string { return numbered("kube-master", s.Masters) }
-func (s shape) nodes() []string   { return numbered("kube-node", s.Nodes) }
+func (s shape) masters() []string { return s.numbered("kube-master", s.Masters) }
+func (s shape) nodes() []string   { return s.numbered("kube-node", s.Nodes) }
 func (s shape) hosts() []string   { return append(s.masters(), s.nodes()...) }
 
 func (s shape) routers() []string {
@@ -140,10 +67,12 @@ func (s shape) routers() []string {
 	return names
 }
 
-func numbered(word string, count int) []string {
+func (s shape) numbered(word string, count int) []string {
 	var names []string
 	for n := range count {
-		names = append(names, fmt.Sprintf("%s-%d", word, n+1))
+		if name := fmt.Sprintf("%s-%d", word, n+1); !slices.Contains(s.Missing, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }
@@ -160,7 +89,7 @@ func (l lab) address(name string) string {
 	case match(name, "f5-%c", &letter):
 		n = 5 + int(letter-'a')
 	}
-	return fmt.Sprintf("%s.%d", l.net, n)
+	return fmt.Sprintf("%s.%d", l.Net, n)
 }
 
 func match(s, format string, to any) bool {
@@ -176,22 +105,27 @@ const (
 // The last blocks are due to machines that share a kernel and a disk, as in
 // examples/lab. The first BIG-IP is in the cluster's AS, others are not.
 var inventoryTemplate = template.Must(template.New("inventory").Parse(`
-cluster "{{.Cluster}}" {
-  masters      = [{{range .masters}}"{{.}}", {{end}}{{range .Unknown}}"{{.}}", {{end}}]
-  pod_cidr     = "` + podCIDR + `"
-  service_cidr = "` + serviceCIDR + `"
+cluster "{{.shape.Cluster}}" {
+  masters      = [{{range .masters}}"{{.}}", {{end}}{{range .shape.Unknown}}"{{.}}", {{end}}]
+  pod_cidr     = "{{or .shape.PodCIDR "` + podCIDR + `"}}"
+  service_cidr = "{{or .shape.ServiceCIDR "` + serviceCIDR + `"}}"
+  {{with .shape.Kubernetes}}kubernetes = "{{.}}"{{end}}
 }
+{{with .shape.BlockSize}}calico {
+  block_size = {{.}}
+}
+{{end -}}
 ssh {
   user          = "ops"
   become        = "sudo"
-  known_hosts   = "{{.dir}}/known_hosts"
+  known_hosts   = "{{or .shape.KnownHosts (print .dir "/known_hosts")}}"
   identity_file = "{{.dir}}/id_ed25519"
 }
 artifacts {
   mirror        = "http://{{.net}}.252"
   registry      = "{{.net}}.252:5000"
   registry_http = true
-  pull          = "{{if .Push}}push{{else}}hosts{{end}}"
+  pull          = "{{if .shape.Push}}push{{else}}hosts{{end}}"
 }
 {{range .masters}}kube_master "{{.}}" {
   address        = "{{call $.address .}}"
@@ -204,7 +138,7 @@ artifacts {
 {{end}}{{range $i, $name := .routers}}bigip "{{.}}" {
   peer_address = "{{call $.address .}}"
   as_number    = {{if $i}}64513{{else}}64512{{end}}
-  {{with index $.Manual $name}}manage = "manual"
+  {{with index $.shape.Manual $name}}manage = "manual"
   wait = "{{.}}"{{else}}manage = "ssh"{{end}}
   ssh {
     user   = "root"
@@ -212,10 +146,10 @@ artifacts {
   }
 }
 {{end}}apiserver {
-  extra_args = { {{range $k, $v := .APIServerArgs}}"{{$k}}" = "{{$v}}" {{end}} }
+  extra_args = { {{range $k, $v := .shape.APIServerArgs}}"{{$k}}" = "{{$v}}" {{end}} }
 }
 kubelet {
-  {{if .MaxPods}}max_pods = {{.MaxPods}}{{end}}
+  {{if .shape.MaxPods}}max_pods = {{.shape.MaxPods}}{{end}}
   config = {
     failCgroupV1 = false
     cgroupDriver = "cgroupfs"
@@ -241,15 +175,15 @@ kube_proxy {
 func (l lab) inventory(t testing.TB, name string, s shape) string {
 	t.Helper()
 	if s.Cluster == "" {
-		s.Cluster = l.name
+		s.Cluster = l.Name
 	}
 	var b strings.Builder
 	err := inventoryTemplate.Execute(&b, map[string]any{
-		"Cluster": s.Cluster, "Unknown": s.Unknown, "APIServerArgs": s.APIServerArgs, "MaxPods": s.MaxPods, "Manual": s.Manual, "Push": s.Push,
-		"masters": s.masters(), "nodes": s.nodes(), "routers": s.routers(),
-		"dir": filepath.Join(stateDir, l.name), "net": l.net, "address": l.address,
+		"shape": s, "masters": s.masters(), "nodes": s.nodes(), "routers": s.routers(),
+		"dir": filepath.Join(stateDir, l.Name), "net": l.Net,
+		"address": func(name string) string { return cmp.Or(s.At[name], l.address(name)) },
 	})
-	path := filepath.Join(workDir(), name+".hcl")
+	path := filepath.Join(labkit.WorkDir(), name+".hcl")
 	if err == nil {
 		err = os.WriteFile(path, []byte(b.String()), 0o644)
 	}

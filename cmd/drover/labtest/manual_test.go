@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // One BIG-IP is drover's, the other one's side is entered by an operator, who types
@@ -31,38 +33,38 @@ func TestManualBigIP(t *testing.T) {
 // enteredWhileApplyWaits begins a cluster: all that needs no operator is done
 // before what needs one, and apply ends by itself once the lines are entered.
 func (c *cluster) enteredWhileApplyWaits(t *testing.T) {
-	b := start(t, os.Getenv("DROVER"), c.args("apply", "--auto-approve")...)
-	await(t, 10*time.Minute, "apply waits for f5-b only", func() error {
+	b := labkit.Start(t, os.Getenv("DROVER"), "-i", c.path(), "apply", "--auto-approve")
+	labkit.Await(t, 10*time.Minute, "apply waits for f5-b only", func() error {
 		select {
-		case <-b.ended:
-			t.Fatalf("it did not wait: %s", b.result())
+		case <-b.Ended:
+			t.Fatalf("it did not wait: %s", b.Result())
 		default:
 		}
 		for _, word := range []string{"kube-master-1/bgp:f5-b  waiting: ", "kube-node-1/bgp:f5-b  waiting: ", "f5-a/bgp:sessions  created"} {
-			if !strings.Contains(b.errs.String(), word) {
-				return fmt.Errorf("it has not said %q: %s", word, lastLine(b.errs.String()))
+			if !strings.Contains(b.Stderr.String(), word) {
+				return fmt.Errorf("it has not said %q: %s", word, lastLine(b.Stderr.String()))
 			}
 		}
 		return nil
 	})
-	lines := printedFor(b.out.String(), "f5-b")
+	lines := printedFor(b.Stdout.String(), "f5-b")
 	if want := c.rendered(t, "f5-b"); lines != want {
 		t.Errorf("apply prints\n%s\nbgp render\n%s", lines, want)
 	}
 	c.enter(t, "f5-b", lines)
-	r := b.result()
-	if r.code != 0 || !strings.Contains(r.stdout, "its own side is unverified") {
+	r := b.Result()
+	if r.Code != 0 || !strings.Contains(r.Stdout, "its own side is unverified") {
 		t.Fatal(r)
 	}
 	c.login(t)
-	c.routesHeld(t)
+	soon(c.routesHeld)(t)
 }
 
 // unverifiedAndInSync: once the sessions are up there is nothing to do, and it is
 // still said that nobody looked at the other side.
 func (c *cluster) unverifiedAndInSync(t *testing.T) {
 	r := c.apply(t)
-	if !strings.Contains(r.stdout, "nothing to do") || !strings.Contains(r.stdout, "f5-b is managed by hand") || strings.Contains(r.stdout, "router bgp") {
+	if !strings.Contains(r.Stdout, "nothing to do") || !strings.Contains(r.Stdout, "f5-b is managed by hand") || strings.Contains(r.Stdout, "router bgp") {
 		t.Error(r)
 	}
 	c.inSync(t)
@@ -72,10 +74,10 @@ func (c *cluster) unverifiedAndInSync(t *testing.T) {
 // enters it until the deadline, and then somebody does.
 func (c *cluster) oneNeighborByHand(t *testing.T) {
 	const id = "kube-node-1/bgp:f5-b"
-	member := "neighbor " + c.address("kube-node-1") + " peer-group " + c.name
+	member := "neighbor " + c.address("kube-node-1") + " peer-group " + c.Name
 	c.enter(t, "f5-b", "enable\nconfigure terminal\nrouter bgp 64513\n no "+member+"\nend\nwrite\n")
 	var p planned
-	await(t, time.Minute, "the node sees that its session is gone", func() error {
+	labkit.Await(t, time.Minute, "the node sees that its session is gone", func() error {
 		if p = c.plan(t); len(p.pending()) == 0 {
 			return fmt.Errorf("nothing is pending")
 		}
@@ -97,14 +99,14 @@ func (c *cluster) oneNeighborByHand(t *testing.T) {
 	hasty.Manual = map[string]string{"f5-b": "10s"}
 	c.set(t, hasty)
 	r := c.drover(t, "apply", "--auto-approve")
-	if r.code != 1 || !strings.Contains(r.stderr, id+"  FAILED: waited 10s") || !strings.Contains(r.stderr, "`drover bgp render f5-b`") {
+	if r.Code != 1 || !strings.Contains(r.Stderr, id+"  FAILED: waited 10s") || !strings.Contains(r.Stderr, "`drover bgp render f5-b`") {
 		t.Errorf("after the deadline: %s", r)
 	}
 	c.set(t, patient)
 	c.enter(t, "f5-b", strings.Join(p.ByHand[0].Enter, "\n")+"\n")
 	c.apply(t)
 	c.inSync(t)
-	c.routesHeld(t)
+	soon(c.routesHeld)(t)
 }
 
 // printedFor is what apply prints to be entered on a BIG-IP, heading aside.
@@ -121,17 +123,17 @@ func printedFor(out, router string) string {
 func (c *cluster) rendered(t *testing.T, router string) string {
 	t.Helper()
 	r := c.drover(t, "bgp", "render", router)
-	if r.code != 0 {
+	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	return r.stdout
+	return r.Stdout
 }
 
 // enter types lines into a router's imish, as an operator would paste them.
 func (c *cluster) enter(t *testing.T, router, lines string) {
 	t.Helper()
-	r := run(t, lines, os.Getenv("DROVER_LAB"), c.flags("ssh", router, "imish -r 0")...)
-	if r.code != 0 || strings.Contains(r.stdout, "%") {
+	r := c.RunIn(t, lines, "ssh", router, "imish -r 0")
+	if r.Code != 0 || strings.Contains(r.Stdout, "%") {
 		t.Fatalf("%s\nentered were\n%s", r, lines)
 	}
 }

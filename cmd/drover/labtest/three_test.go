@@ -33,16 +33,16 @@ func TestThreeMastersTwoNodes(t *testing.T) {
 // part of one already; the others are not touched.
 func (c *cluster) nothingWithoutAllMasters(t *testing.T) {
 	const off = "kube-master-3"
-	c.must(t, "power", "kill", off)
+	c.Must(t, "power", "kill", off)
 	others := slices.DeleteFunc(c.hosts(), func(h string) bool { return h == off })
 	before := c.hostTraces(t, others...)
 	r := c.drover(t, "apply", "--auto-approve")
-	if r.code != 69 || !strings.Contains(r.stderr, off) {
+	if r.Code != 69 || !strings.Contains(r.Stderr, off) {
 		t.Errorf("want exit 69 and the master's name: %s", r)
 	}
-	t.Logf("refused after %s", r.took.Round(time.Millisecond))
+	t.Logf("refused after %s", r.Took.Round(time.Millisecond))
 	expectMoved(t, before, c.hostTraces(t, others...), touched{})
-	c.must(t, "power", "on", off)
+	c.Must(t, "power", "on", off)
 }
 
 // apiServersRestartUnseen changes a flag of all API servers: they restart one at a
@@ -65,15 +65,15 @@ func (c *cluster) apiServersRestartUnseen(t *testing.T) {
 	watch := c.watchAPIServers(t)
 	plain, usual := c.write(t, "kube-node-1", "plain"), c.write(t, "kube-node-2", "usual")
 	r := c.apply(t)
-	t.Logf("three API servers restarted in %s", r.took.Round(time.Millisecond))
+	t.Logf("three API servers restarted in %s", r.Took.Round(time.Millisecond))
 	for _, w := range []*writer{plain, usual} {
 		done, retried, failed := w.stop()
 		t.Logf("%s: %d writes, %d of them again after a refused connection, %d after being told to come again", w.name, done, retried, w.again.Load())
 		for _, f := range failed {
 			t.Errorf("%s: %s", w.name, f)
 		}
-		if least := int(r.took/time.Second) * 2; done < least {
-			t.Errorf("%s: only %d writes in %s", w.name, done, r.took)
+		if least := int(r.Took/time.Second) * 2; done < least {
+			t.Errorf("%s: only %d writes in %s", w.name, done, r.Took)
 		}
 	}
 	together, away := watch()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // traces are what changes on a cluster leave: on hosts each file's times and each
@@ -39,7 +41,7 @@ func (c *cluster) hostTraces(t *testing.T, hosts ...string) traces {
 	t.Helper()
 	tr := traces{files: map[string]string{}, units: map[string]string{}}
 	var mu sync.Mutex
-	each(hosts, func(host string) {
+	labkit.Each(hosts, func(host string) {
 		out, err := c.try(t.Context(), host, look)
 		mu.Lock()
 		defer mu.Unlock()
@@ -78,13 +80,13 @@ func (c *cluster) allTraces(t *testing.T) traces {
 	var tr traces
 	var wg sync.WaitGroup
 	wg.Go(func() { tr = c.hostTraces(t, c.hosts()...) })
-	r, err := execute(t.Context(), "", c.kubectlPath, c.kubectlArgs("get", "-o", "json", "-A", strings.Join(c.kinds, ","))...)
+	r, err := labkit.Execute(labkit.Command(t.Context(), c.kubectlPath, c.kubectlArgs("get", "-o", "json", "-A", strings.Join(c.kinds, ","))...))
 	wg.Wait()
-	if err != nil || r.code != 0 {
+	if err != nil || r.Code != 0 {
 		t.Fatal(r, err)
 	}
 	var all struct{ Items []json.RawMessage }
-	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil {
+	if err := json.Unmarshal([]byte(r.Stdout), &all); err != nil {
 		t.Fatal(err)
 	}
 	tr.api = map[string]string{}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,11 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
 // config is the operator's access to the API, at another address and, with a
@@ -43,32 +42,16 @@ func (c *cluster) config(t testing.TB, machine, address string) *rest.Config {
 	return config
 }
 
-// dialIn opens a connection as a program on a machine of the lab would: a socket
-// belongs to the network namespace of the thread that makes it.
-func dialIn(ctx context.Context, l lab, machine, network, addr string) (net.Conn, error) {
+// dialIn opens a connection as a program on a machine of the lab would.
+func dialIn(ctx context.Context, l lab, machine, network, addr string) (conn net.Conn, err error) {
 	if machine == "" {
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	}
-	type dialed struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan dialed, 1)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with this goroutine
-		ns, err := os.Open("/run/netns/drover-lab." + l.name + "." + machine)
-		if err == nil {
-			defer ns.Close()
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-		}
-		var conn net.Conn
-		if err == nil {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-		}
-		done <- dialed{conn, err}
-	}()
-	d := <-done
-	return d.conn, d.err
+	err = labkit.Within(l.Namespace(machine), func() (err error) {
+		conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		return err
+	})
+	return conn, err
 }
 
 // plain makes a client's connections serve one request each, and answers be what
