@@ -15,11 +15,15 @@
 //	a setting restarts only who reads it        TestMaxPodsRestartsKubeletsOnly
 //	API servers restart one at a time, unseen   TestThreeMastersTwoNodes
 //	never a second cluster, nobody else's host  TestRefusals, TestThreeMastersTwoNodes
+//	what has no verb is refused, untouched      TestRefusals
+//	a saved plan is done as it is, or not       TestSavedPlan
 //	by hand: what to enter, and a wait for it   TestManualBigIP
 //	killed anywhere, it goes on from there      TestKilledApplyGoesOn
 //	hosts that reach no mirror are sent it all  TestPush
+//	none of it passes on a broken cluster       TestChecksCanFail
 //
 // A suite has labs of its own (names, networks, a state directory); most tests
-// share one cluster of one master and one node. Its parent process removes all
-// of them at the end, however the tests ended.
+// share one cluster of one master and one node. Those are in files whose names sort
+// first: another test takes that cluster down, and it would be made again. The
+// suite's parent process removes all labs at the end, however the tests ended.
 package labtest
