@@ -16,6 +16,7 @@
 //	API servers restart one at a time, unseen   TestThreeMastersTwoNodes
 //	never a second cluster, nobody else's host  TestRefusals, TestThreeMastersTwoNodes
 //	what has no verb is refused, untouched      TestRefusals
+//	a missing fragment takes nothing away       TestThreeMastersTwoNodes
 //	a saved plan is done as it is, or not       TestSavedPlan
 //	by hand: what to enter, and a wait for it   TestManualBigIP
 //	killed anywhere, it goes on from there      TestKilledApplyGoesOn

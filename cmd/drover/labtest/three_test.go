@@ -20,6 +20,7 @@ func TestThreeMastersTwoNodes(t *testing.T) {
 		{"a master that is off", c.nothingWithoutAllMasters},
 		{"bootstrap", func(t *testing.T) { c.bootstrap(t); c.works(t) }},
 		{"apply again", c.applyAgain},
+		{"fragments that are missing", c.fragmentsKept},
 		{"a flag of the API servers", c.apiServersRestartUnseen},
 	}
 	for _, step := range steps {
@@ -43,6 +44,46 @@ func (c *cluster) nothingWithoutAllMasters(t *testing.T) {
 	t.Logf("refused after %s", r.Took.Round(time.Millisecond))
 	expectMoved(t, before, c.hostTraces(t, others...), touched{})
 	c.Must(t, "power", "on", off)
+}
+
+// fragmentsKept: members whose fragments are missing, so that nothing names them,
+// are told of and stay on every list: nothing is to do.
+func (c *cluster) fragmentsKept(t *testing.T) {
+	s := c.shape
+	s.Missing = []string{"kube-master-3", "kube-node-2"}
+	path := c.inventory(t, c.Name+"-fragment", s)
+	before := c.allTraces(t)
+	for _, verb := range [][]string{{"plan"}, {"apply", "--auto-approve"}} {
+		r := drover(t, path, verb...)
+		for _, name := range s.Missing {
+			if !strings.Contains(r.Stderr, name+" is a member but the inventory does not name it: kept") {
+				t.Errorf("%s is not told of: %s", name, r)
+			}
+		}
+		if r.Code != 0 || !strings.Contains(r.Stdout, "nothing to do") {
+			t.Errorf("want nothing to do: %s", r)
+		}
+	}
+	expectMoved(t, before, c.allTraces(t), touched{})
+	soon(c.routesHeld)(t)
+
+	// And they are put back where they are missing.
+	const node, config = "kube-node-1", "/etc/drover/haproxy.cfg"
+	c.ssh(t, node, "sed -i '/"+c.address("kube-master-3")+"/d' "+config)
+	c.enter(t, "f5-b", "enable\nconfigure terminal\nrouter bgp 64513\n no neighbor "+c.address("kube-node-2")+" peer-group "+c.Name+"\nend\nwrite\n")
+	if r := drover(t, path, "apply", "--auto-approve"); r.Code != 0 {
+		t.Error(r)
+	}
+	backends := c.ssh(t, node, "grep -o '"+c.Net+"[.0-9]*:6443' "+config+" | sort")
+	var want []string
+	for _, m := range c.masters() {
+		want = append(want, c.address(m)+":6443")
+	}
+	if !slices.Equal(strings.Split(backends, "\n"), want) {
+		t.Errorf("%s has the backends %s, want %v", node, backends, want)
+	}
+	soon(c.routesHeld)(t)
+	c.inSync(t)
 }
 
 // apiServersRestartUnseen changes a flag of all API servers: they restart one at a
