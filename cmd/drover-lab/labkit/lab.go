@@ -21,13 +21,13 @@ type Lab struct {
 	Net      string // the first three bytes of its network
 }
 
-func (l Lab) flags(args ...string) []string {
+func (l Lab) Flags(args ...string) []string {
 	return append([]string{"--state-dir", l.StateDir, "--lab", l.Name}, args...)
 }
 
 // Command is drover-lab, not started.
 func (l Lab) Command(ctx context.Context, args ...string) *exec.Cmd {
-	return Command(ctx, os.Getenv("DROVER_LAB"), l.flags(args...)...)
+	return Command(ctx, os.Getenv("DROVER_LAB"), l.Flags(args...)...)
 }
 
 // Run runs drover-lab to its end, whatever that is.
@@ -39,7 +39,7 @@ func (l Lab) Run(t testing.TB, args ...string) Result {
 // RunIn is Run with something to read.
 func (l Lab) RunIn(t testing.TB, stdin string, args ...string) Result {
 	t.Helper()
-	return Run(t, stdin, os.Getenv("DROVER_LAB"), l.flags(args...)...)
+	return Run(t, stdin, os.Getenv("DROVER_LAB"), l.Flags(args...)...)
 }
 
 // Must runs drover-lab, which has to succeed, and returns what it printed.
@@ -55,7 +55,7 @@ func (l Lab) Must(t testing.TB, args ...string) string {
 // Start starts drover-lab.
 func (l Lab) Start(t testing.TB, args ...string) *Background {
 	t.Helper()
-	return Start(t, os.Getenv("DROVER_LAB"), l.flags(args...)...)
+	return Start(t, os.Getenv("DROVER_LAB"), l.Flags(args...)...)
 }
 
 // SSH runs a shell command on a machine, which has to succeed.
@@ -113,6 +113,7 @@ type Components struct {
 // Artifact is a file of the mirror.
 type Artifact struct {
 	Component string `json:"component"`
+	Version   string `json:"version"`
 	Path      string `json:"path"`
 	File      string `json:"file"` // in drover-lab's cache
 	SHA256    string `json:"sha256"`
@@ -123,6 +124,7 @@ type Artifact struct {
 type Image struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
+	Dir    string `json:"dir"` // in drover-lab's cache
 }
 
 // Components asks what the lab's mirror and registry serve.

@@ -151,7 +151,7 @@ func runTests(signals <-chan os.Signal) (int, error) {
 func (s Suite) clear() error {
 	errs := []error{s.killLeftovers()}
 	for _, l := range s.Labs {
-		if out, err := exec.Command(os.Getenv("DROVER_LAB"), l.flags("down")...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(os.Getenv("DROVER_LAB"), l.Flags("down")...).CombinedOutput(); err != nil {
 			errs = append(errs, fmt.Errorf("taking %s down: %w: %s", l.Name, err, out))
 		}
 	}

@@ -17,19 +17,20 @@ func named(name, net string) lab {
 
 // The suites' labs; each has a /24 of its own.
 var (
-	oneLab    = named("dt-one", "10.94.0")
-	threeLab  = named("dt-three", "10.94.1")
-	killLab   = named("dt-kill", "10.94.2")
-	benchLab  = named("dt-bench", "10.94.3")
-	manualLab = named("dt-manual", "10.94.4")
-	pushLab   = named("dt-push", "10.94.6")
+	oneLab     = named("dt-one", "10.94.0")
+	threeLab   = named("dt-three", "10.94.1")
+	killLab    = named("dt-kill", "10.94.2")
+	benchLab   = named("dt-bench", "10.94.3")
+	manualLab  = named("dt-manual", "10.94.4")
+	kubeadmLab = named("dt-kubeadm", "10.94.5")
+	pushLab    = named("dt-push", "10.94.6")
 )
 
 var suite = labkit.Suite{
 	Name:     "drover-clustertest",
 	StateDir: stateDir,
 	Binaries: []string{"DROVER_LAB", "DROVER"},
-	Labs:     []labkit.Lab{oneLab.Lab, threeLab.Lab, killLab.Lab, benchLab.Lab, manualLab.Lab, pushLab.Lab},
+	Labs:     []labkit.Lab{oneLab.Lab, threeLab.Lab, killLab.Lab, benchLab.Lab, manualLab.Lab, kubeadmLab.Lab, pushLab.Lab},
 }
 
 func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }
