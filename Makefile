@@ -52,7 +52,7 @@ soak: build ## the lab suites with full counts
 	@echo "seed $(SEED)"
 	$(LAB_ENV) DROVER_SOAK=1 $(GO) test -count=1 -p 1 -v -timeout 120m $(SUITES)
 
-bench: build ## figures: how long labs and clusters take to come up, by phase, and what they use
+bench: build ## figures: how long labs and clusters take to come up, by phase, what they use, and kubeadm's time beside drover's
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/drover-lab/labtest
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/drover/labtest
 
