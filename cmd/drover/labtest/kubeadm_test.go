@@ -254,7 +254,7 @@ func (c *cluster) waitReady(t testing.TB) {
 		"wait --for=condition=Ready pods --all",
 	} {
 		r := c.tryKubectl(t, "", append(strings.Fields(args), "--namespace=kube-system", "--timeout=5m", "--request-timeout=0")...)
-		if r.code != 0 {
+		if r.Code != 0 {
 			t.Fatalf("%s\n%s", r, c.kubectl(t, "get", "nodes,pods", "--all-namespaces", "--output=wide"))
 		}
 	}
