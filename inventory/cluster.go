@@ -37,10 +37,12 @@ type Cluster struct {
 	CoreDNS           CoreDNS    `json:"coredns"`
 	Calico            Calico     `json:"calico"`
 
-	Capacity    Capacity `json:"capacity"`
-	BigIPs      []BigIP  `json:"bigips"`
-	KubeMasters []Host   `json:"kube_masters"`
-	KubeNodes   []Host   `json:"kube_nodes"`
+	Capacity    Capacity  `json:"capacity"`
+	Preflight   Preflight `json:"preflight"`
+	Packages    Packages  `json:"packages"`
+	BigIPs      []BigIP   `json:"bigips"`
+	KubeMasters []Host    `json:"kube_masters"`
+	KubeNodes   []Host    `json:"kube_nodes"`
 
 	sources sources
 }

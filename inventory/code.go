@@ -41,7 +41,8 @@ const (
 	CodeUnlistedMaster     = "inventory-unlisted-master"
 	CodeNotPinned          = "inventory-not-pinned"
 	CodeRouteReflectors    = "inventory-route-reflectors"
-	CodeWait               = "inventory-wait" // a wait for what drover does itself
+	CodeWaiver             = "inventory-waiver" // of a check or a host there is not, or told twice
+	CodeWait               = "inventory-wait"   // a wait for what drover does itself
 	CodeURL                = "inventory-url"
 	CodeHostKey            = "inventory-host-key"
 	CodeTaint              = "inventory-taint"

@@ -39,6 +39,11 @@ func (d *decoder) blocks(f *block) {
 			b.calico(&c.Calico)
 		case capacitySpec.kind:
 			b.capacity(&c.Capacity)
+		case preflightSpec.kind:
+			b.preflight(&c.Preflight)
+		case packagesSpec.kind:
+			c.Packages.Where = b.where
+			b.flag("install", &c.Packages.Install)
 		case bigipSpec.kind:
 			c.BigIPs = append(c.BigIPs, b.bigip())
 		case string(RoleMaster):

@@ -87,7 +87,7 @@ func (c *Cluster) wheres() []*Where {
 	return []*Where{
 		&c.API.Where, &c.SSH.Where, &c.Artifacts.Where, &c.Etcd.Where, &c.Containerd.Where, &c.Runc.Where,
 		&c.CNI.Where, &c.Pause.Where, &c.Kubelet.Where, &c.KubeProxy.Where, &c.APIServer.Where,
-		&c.ControllerManager.Where, &c.Scheduler.Where, &c.CoreDNS.Where, &c.Calico.Where, &c.Capacity.Where,
+		&c.ControllerManager.Where, &c.Scheduler.Where, &c.CoreDNS.Where, &c.Calico.Where, &c.Capacity.Where, &c.Preflight.Where, &c.Packages.Where,
 	}
 }
 

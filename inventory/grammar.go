@@ -10,7 +10,7 @@ var rootSpec = blockSpec{blocks: []blockSpec{
 	etcdSpec, componentSpec("runc", `"1.3.6"`), componentSpec("cni", `"1.9.1"`), componentSpec("pause", `"3.10.1"`),
 	containerdSpec, kubeletSpec, kubeProxySpec,
 	programSpec("apiserver"), programSpec("controller_manager"), programSpec("scheduler"),
-	corednsSpec, calicoSpec, bigipSpec, capacitySpec, hostSpec(RoleMaster), hostSpec(RoleNode),
+	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
 }}
 
 var variableSpec = blockSpec{
@@ -154,6 +154,19 @@ var workloadSpec = blockSpec{
 		{name: "memory", example: `"512Mi"`, required: true},
 	},
 }
+
+var preflightSpec = blockSpec{kind: "preflight", blocks: []blockSpec{waiveSpec}}
+
+// waiveSpec is named after the check it waives.
+var waiveSpec = blockSpec{
+	kind: "waive", named: true, several: true,
+	attrs: []attrSpec{
+		{name: "hosts", example: `["kube-node-1"]`},
+		{name: "reason", example: `"a proxy that ends before the cluster begins"`, required: true},
+	},
+}
+
+var packagesSpec = blockSpec{kind: "packages", attrs: []attrSpec{{name: "install", example: `true`}}}
 
 func hostSpec(r Role) blockSpec {
 	return blockSpec{

@@ -96,6 +96,11 @@ func full() *Cluster {
 		Capacity: Capacity{Profile: "large", Tolerate: 2, Workloads: []Workload{
 			{Name: "web", Replicas: 120, CPU: 500, Memory: 512 << 20},
 		}},
+		Preflight: Preflight{Waivers: []Waiver{
+			{Check: "swap-on", Reason: "it is encrypted, and the kubelets are told to bear it"},
+			{Check: "port-taken", Hosts: []string{"kube-node-1"}, Reason: "an exporter that moves away next week"},
+		}},
+		Packages: Packages{Install: true},
 		BigIPs: []BigIP{
 			{
 				Name: "f5-a", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64513,
@@ -175,6 +180,10 @@ func places(c *Cluster) []place {
 		{"etcd", c.Etcd.Where}, {"containerd", c.Containerd.Where}, {"kubelet", c.Kubelet.Where},
 		{"kube_proxy", c.KubeProxy.Where}, {"apiserver", c.APIServer.Where}, {"coredns", c.CoreDNS.Where},
 		{"calico", c.Calico.Where}, {"capacity", c.Capacity.Where},
+		{"packages", c.Packages.Where},
+	}
+	for _, w := range c.Preflight.Waivers {
+		all = append(all, place{"waive " + w.Check, w.Where})
 	}
 	for _, f5 := range c.BigIPs {
 		all = append(all, place{"bigip " + f5.Name, f5.Where})
@@ -214,7 +223,7 @@ func TestRequired(t *testing.T) {
 	}
 	walk(rootSpec)
 	want := []string{
-		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory",
+		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory", "waive.reason",
 		"kube_master.address", "kube_node.address",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -228,9 +237,9 @@ func TestWhere(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Where.AtElement("masters", 0).String(): "testdata/full.hcl:3:19",
 		c.Where.AtElement("masters", 9).String(): "testdata/full.hcl:3:18", // the list
-		node.AtKey("labels", "tier").String():    "testdata/full.hcl:149:26",
-		node.AtKey("labels", "none").String():    "testdata/full.hcl:148:12", // the map
-		master.At("labels").String():             "testdata/full.hcl:140:1",  // the block
+		node.AtKey("labels", "tier").String():    "testdata/full.hcl:164:26",
+		node.AtKey("labels", "none").String():    "testdata/full.hcl:163:12", // the map
+		master.At("labels").String():             "testdata/full.hcl:155:1",  // the block
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -249,8 +258,8 @@ func TestQuote(t *testing.T) {
 		{Summary: "refused", At: c.BigIPs[0].Where.At("password").Ptr(), Fix: "correct it"},
 	}
 	c.Quote(problems)
-	want := `testdata/full.hcl:146:20: error: too slow
-  146 |   address        = "10.90.0.21"
+	want := `testdata/full.hcl:161:20: error: too slow
+  161 |   address        = "10.90.0.21"
       |                    ^^^^^^^^^^^^
   fix: replace it
 

@@ -18,6 +18,7 @@ func (d *decoder) validate() {
 	d.checkBlockSize(c)
 	d.checkPinned(c)
 	d.checkReflectors(c)
+	d.checkWaivers(c)
 	if !d.incomplete {
 		d.checkPresent(c)
 	}

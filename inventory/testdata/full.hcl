@@ -137,6 +137,21 @@ capacity {
   }
 }
 
+preflight {
+  waive "swap-on" {
+    reason = "it is encrypted, and the kubelets are told to bear it"
+  }
+
+  waive "port-taken" {
+    hosts  = ["kube-node-1"]
+    reason = "an exporter that moves away next week"
+  }
+}
+
+packages {
+  install = true
+}
+
 kube_master "kube-master-1" {
   address        = "10.90.0.11"
   failure_domain = "esx-01"

@@ -21,6 +21,7 @@ func inventoryHCL(c *inventory.Cluster) []byte {
 	w.ssh(c.SSH, inventory.SSH{})
 	w.components(c)
 	w.capacity(c)
+	w.preflight(c)
 	for _, f5 := range c.BigIPs {
 		w.bigip(f5, c)
 	}
@@ -145,6 +146,18 @@ func (w writer) capacity(c *inventory.Cluster) {
 		inner.set("cpu", fmt.Sprintf("%dm", load.CPU))
 		inner.set("memory", memory(load.Memory))
 	}
+}
+
+func (w writer) preflight(c *inventory.Cluster) {
+	if len(c.Preflight.Waivers) > 0 {
+		b := w.block("preflight")
+		for _, waiver := range c.Preflight.Waivers {
+			inner := b.block("waive", waiver.Check)
+			inner.set("hosts", waiver.Hosts)
+			inner.set("reason", waiver.Reason)
+		}
+	}
+	w.block("packages").set("install", c.Packages.Install)
 }
 
 // memory is a quantity in its largest whole unit.
