@@ -1,0 +1,213 @@
+package preflight
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/survey"
+)
+
+// What somebody else has already.
+
+// port is one that a component listens on.
+type port struct {
+	number uint16
+	at     netip.Addr // unspecified: on all of the host's addresses
+	user   string
+}
+
+var (
+	everywhere = netip.IPv4Unspecified()
+	loopback   = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+)
+
+// ports are those that the host's components take.
+func ports(c *inventory.Cluster, s subject) []port {
+	all := []port{
+		{10250, everywhere, "the kubelet"},
+		{10248, loopback, "the kubelet's health check"},
+		{10249, loopback, "kube-proxy's metrics"},
+		{10256, everywhere, "kube-proxy's health check"},
+		{179, everywhere, "Calico's BIRD (BGP)"},
+		{9099, loopback, "Calico's health check"},
+	}
+	if c.API.Endpoint == "" {
+		all = append(all, port{manifests.LoadBalancerPort, loopback, "the host's load balancer for the API"})
+	}
+	if s.Role == inventory.RoleMaster {
+		all = append(all,
+			port{manifests.APIServerPort, everywhere, "the API server"},
+			port{manifests.EtcdClientPort, loopback, "etcd"},
+			port{manifests.EtcdClientPort, s.Address, "etcd"},
+			port{manifests.EtcdPeerPort, s.Address, "etcd"},
+			port{manifests.EtcdMetricsPort, loopback, "etcd's metrics"},
+			port{10257, everywhere, "the controller manager"},
+			port{10259, everywhere, "the scheduler"})
+	}
+	return all
+}
+
+func portTaken(c *inventory.Cluster, s subject) []Finding {
+	var all []Finding
+	told := map[netip.AddrPort]bool{}
+	for _, p := range ports(c, s) {
+		for _, l := range s.facts.Listeners {
+			if !clash(p, l.Address) || s.own(l) || told[l.Address] {
+				continue
+			}
+			told[l.Address] = true
+			all = append(all, Finding{
+				Severity: Fail, Measured: holder(l), Wanted: fmt.Sprintf("port %d free for %s", p.number, p.user),
+				Text: fmt.Sprintf("port %d, for %s, is taken: %s listens on %s", p.number, p.user, holder(l), l.Address),
+				Fix:  fmt.Sprintf("have it listen on another port, or stop it (`systemctl disable --now %s`)", stoppable(l)),
+			})
+		}
+	}
+	return all
+}
+
+// clash reports whether a socket keeps a component from its port.
+func clash(p port, taken netip.AddrPort) bool {
+	a := taken.Addr().Unmap()
+	return p.number == taken.Port() && (a == p.at || a.IsUnspecified() || p.at.IsUnspecified())
+}
+
+// own reports whether it is one of drover's components, or of the pods its kubelet
+// runs, that listens.
+func (s subject) own(l survey.Listener) bool {
+	return strings.HasPrefix(l.Exe, "/opt/drover/") || s.ours(l.Unit) || l.Pod && s.ours(manifests.KubeletUnit)
+}
+
+func (s subject) ours(unit string) bool {
+	return unit != "" && slices.ContainsFunc(s.facts.Units, func(u survey.Unit) bool { return u.Name == unit && u.Ours })
+}
+
+func holder(l survey.Listener) string {
+	switch {
+	case l.Program == "":
+		return "a program that could not be told"
+	case l.Unit == "":
+		return fmt.Sprintf("%s (pid %d)", l.Program, l.PID)
+	}
+	return fmt.Sprintf("%s (pid %d, %s)", l.Program, l.PID, l.Unit)
+}
+
+func stoppable(l survey.Listener) string {
+	if l.Unit == "" {
+		return "its unit"
+	}
+	return l.Unit
+}
+
+// Units of those who would do what drover's do. docker and a containerd of the
+// system's own share containerd's socket and directory.
+var (
+	kubelets = []string{
+		manifests.KubeletUnit, "k3s.service", "k3s-agent.service", "rke2-server.service", "rke2-agent.service",
+		"k0scontroller.service", "k0sworker.service", "snap.microk8s.daemon-kubelite.service",
+	}
+	runtimes      = []string{manifests.ContainerdUnit, "docker.service", "cri-docker.service", "crio.service"}
+	etcds         = []string{manifests.EtcdUnit}
+	controlPlanes = []string{manifests.APIServerUnit, manifests.ControllerManagerUnit, manifests.SchedulerUnit, manifests.KubeProxyUnit}
+)
+
+// Units are those to look for.
+func Units() []string {
+	return slices.Concat(kubelets, runtimes, etcds, controlPlanes, []string{manifests.HAProxyUnit})
+}
+
+// foreign tells of units that run, or will at the next boot, and are not drover's.
+func foreign(s subject, names []string, what, fix string) []Finding {
+	var all []Finding
+	for _, u := range s.facts.Units {
+		idle := u.Active == "inactive" || u.Active == "failed"
+		if !slices.Contains(names, u.Name) || u.Ours || idle && u.Enabled != "enabled" {
+			continue
+		}
+		state := u.Active
+		if idle {
+			state += ", but starts with the host"
+		}
+		all = append(all, Finding{
+			Severity: Fail, Measured: fmt.Sprintf("%s %s", u.Name, state), Wanted: "none but drover's",
+			Text: fmt.Sprintf("%s that drover did not make is there: %s is %s (%s)", what, u.Name, state, u.Fragment),
+			Fix:  fmt.Sprintf(fix, u.Name),
+		})
+	}
+	return all
+}
+
+const leave = "is it the machine you mean? If what runs there can go, take it out of its cluster, and `systemctl disable --now %s`"
+
+func foreignKubelet(_ *inventory.Cluster, s subject) []Finding {
+	return foreign(s, kubelets, "a kubelet", leave)
+}
+
+func foreignRuntime(_ *inventory.Cluster, s subject) []Finding {
+	return foreign(s, runtimes, "a container runtime", "move what it runs elsewhere, and `systemctl disable --now %s`")
+}
+
+func foreignEtcd(_ *inventory.Cluster, s subject) []Finding {
+	if s.Role != inventory.RoleMaster {
+		return nil
+	}
+	return foreign(s, etcds, "an etcd", leave)
+}
+
+func foreignEtcdData(_ *inventory.Cluster, s subject) []Finding {
+	if s.Role != inventory.RoleMaster || !s.facts.Left.EtcdData || s.facts.Drove.Etcd || s.member() {
+		return nil
+	}
+	return []Finding{{
+		Severity: Fail, Measured: manifests.EtcdDataDir + "/member", Wanted: "none but drover's",
+		Text: manifests.EtcdDataDir + " holds the data of an etcd that drover did not make",
+		Fix:  fmt.Sprintf("is it the machine you mean? If the data can go, `rm -r %s/member`", manifests.EtcdDataDir),
+	}}
+}
+
+// foreignKubernetes tells of another control plane. Keys alone may be what an
+// earlier run of drover's left when it was killed.
+func foreignKubernetes(_ *inventory.Cluster, s subject) []Finding {
+	all := foreign(s, controlPlanes, "a component of Kubernetes", leave)
+	var files []string
+	for _, name := range s.facts.Left.Kubernetes {
+		if name != "pki" {
+			files = append(files, name)
+		}
+	}
+	if len(files) == 0 || s.facts.Drove.Began || s.member() {
+		return all
+	}
+	list := strings.Join(files, ", ")
+	return append(all, Finding{
+		Severity: Fail, Measured: list, Wanted: "nothing in /etc/kubernetes",
+		Text: fmt.Sprintf("/etc/kubernetes holds what drover did not write: %s", list),
+		Fix:  "is it the machine you mean? If it has left its cluster, `kubeadm reset` there, or remove the directory",
+	})
+}
+
+// calicosCNI is the file Calico writes. containerd takes the first by name.
+const calicosCNI = "10-calico.conflist"
+
+func foreignCNI(_ *inventory.Cluster, s subject) []Finding {
+	var all []Finding
+	for _, name := range s.facts.Left.CNI {
+		f := Finding{Severity: Warn, Measured: name, Wanted: calicosCNI + " alone"}
+		switch {
+		case name == calicosCNI && (s.facts.Drove.Began || s.member()):
+			continue
+		case name <= calicosCNI:
+			f.Severity = Fail
+			f.Text = fmt.Sprintf("/etc/cni/net.d has %s, and pods would get their network from it instead of from Calico", name)
+		default:
+			f.Text = fmt.Sprintf("/etc/cni/net.d has %s, and pods would get their network from it whenever Calico's file is not there", name)
+		}
+		f.Fix = fmt.Sprintf("`rm %s/%s`, if nothing there needs it", manifests.CNIConfDir, name)
+		all = append(all, f)
+	}
+	return all
+}
