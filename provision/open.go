@@ -26,11 +26,11 @@ import (
 	"github.com/droverctl/drover/provision/plan"
 )
 
-// connect opens one connection to each host, all at once.
-func (s *Session) connect(ctx context.Context) {
+// connect opens one connection to each, all at once.
+func (s *Session) connect(ctx context.Context, targets []ssh.Target) {
 	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
 	var mu sync.Mutex
-	s.each(s.targets(), func(t ssh.Target) {
+	s.each(targets, func(t ssh.Target) {
 		conn, err := ssh.Dial(ctx, t, s.options.SSH)
 		mu.Lock()
 		defer mu.Unlock()

@@ -68,7 +68,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	}
 	var unready error
 	s.resources, unready = s.want(ctx, bundle) // what is wanted says where to look
-	s.connect(ctx)
+	s.connect(ctx, s.targets())
 	s.look(ctx)
 	if err := identity.Refused(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)

@@ -87,7 +87,7 @@ func (r *Reset) plan(ctx context.Context, names []string) error {
 	if err := r.choose(names, bundle); err != nil {
 		return err
 	}
-	s.connect(ctx)
+	s.connect(ctx, s.targets())
 	s.look(ctx)
 	for _, h := range r.Hosts {
 		if why := s.Away[h.Name]; why != nil {

@@ -66,6 +66,9 @@ change as soon as what it needs is there, looking again after each. Run again
 after a failure, it goes on from where it stopped. On a cluster that is as the
 inventory says it does nothing and says so.
 
+The hosts it would touch go through a preflight first, as "drover preflight" does
+it: when something stands in the way on one of them, nothing is touched.
+
 What has to be entered on a BIG-IP that is managed by hand is printed with the
 plan. apply does all else, waits until the hosts see their sessions with it, for
 as long as its attribute wait says, and fails when one is still missing then.
@@ -92,6 +95,9 @@ without asking. When it is not, it tells every difference and touches nothing.`,
 			}
 			if len(p.Pending()) == 0 {
 				return outcome(s, p, false)
+			}
+			if err := a.clear(c.Context(), s, p); err != nil {
+				return err
 			}
 			if err := a.confirm(c.Context(), s, yes || approved != nil); err != nil {
 				return err

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/droverctl/drover/cmd/internal/cli"
 	"github.com/droverctl/drover/provision/host"
@@ -26,12 +28,19 @@ import (
 type bare struct {
 	dir     string
 	machine *hosttest.Host
+	clock   time.Duration // how far the machine's is ahead
+	swap    int           // KiB
+	asked   atomic.Int64  // how often the machine was asked what it is
 }
 
 func newBare(t *testing.T) *bare {
 	t.Helper()
 	b := &bare{dir: t.TempDir(), machine: hosttest.New(t, "kube-master-1")}
 	b.machine.HandleScript("# drover probe", probed)
+	b.machine.HandleScript("# drover survey", func(*hosttest.State, hosttest.Call) host.Result {
+		b.asked.Add(1)
+		return surveyed(b.clock, b.swap)
+	})
 	// What takes more than a fake: an attempt ends the machine's part of a run.
 	b.machine.HandleScript("drover() {", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{Exit: 1} })
 	b.machine.Handle("install", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{Exit: 1} })

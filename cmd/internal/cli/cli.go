@@ -77,6 +77,8 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 	flags.StringArrayVar(&a.options.VarFiles, "var-file", nil, "file of variables: NAME = VALUE lines, or a JSON object (repeatable)")
 	root.AddCommand(
 		a.validate(),
+		a.facts(),
+		a.preflight(),
 		a.plan(),
 		a.apply(),
 		a.status(),

@@ -33,10 +33,10 @@ var exitCodes = []struct {
 	meaning string
 }{
 	{exitOK, "done, or nothing to do"},
-	{exitError, "error"},
+	{exitError, "error, or something on a host stands in the way (preflight, apply)"},
 	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
-	{exitWarnings, "warnings, with --fail-on=warn"},
+	{exitWarnings, "warnings, with --fail-on=warn (validate, preflight)"},
 	{exitUsage, "wrong usage"},
 	{exitInventory, "the inventory is not valid, or does not fit the cluster there is"},
 	{exitUnreachable, "a host is unreachable"},

@@ -45,8 +45,8 @@ func ports(c *inventory.Cluster, s subject) []port {
 			port{manifests.EtcdClientPort, s.Address, "etcd"},
 			port{manifests.EtcdPeerPort, s.Address, "etcd"},
 			port{manifests.EtcdMetricsPort, loopback, "etcd's metrics"},
-			port{10257, everywhere, "the controller manager"},
-			port{10259, everywhere, "the scheduler"})
+			port{10257, loopback, "the controller manager"},
+			port{10259, loopback, "the scheduler"})
 	}
 	return all
 }
