@@ -36,7 +36,8 @@ func (p Preflight) Waiver(check, host string) (Waiver, bool) {
 	return Waiver{}, false
 }
 
-// Packages says whether packages of the OS that hosts lack may be installed.
+// Packages says whether packages of the OS that hosts lack may be installed. Else
+// the preflight names them.
 type Packages struct {
 	Where   Where `json:"-"`
 	Install bool  `json:"install"`

@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/ospackage"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/trust"
@@ -80,11 +81,12 @@ func (b *builder) add(r resource.Resource) plan.Item {
 // host is all that one host has: what every host has, and on a master, before
 // the kubelet that is to watch over it, the control plane.
 func (b *builder) host(h inventory.Host) error {
-	system, err := b.system(h)
+	packages := b.packages(h)
+	system, err := b.system(h, packages)
 	if err != nil {
 		return err
 	}
-	balancer, err := b.balancer(h)
+	balancer, err := b.balancer(h, packages)
 	if err != nil {
 		return err
 	}
@@ -125,13 +127,24 @@ func (b *builder) releases(h inventory.Host, from []artifact.Release, components
 	return items
 }
 
-// system is what every host's kernel has to be told.
-func (b *builder) system(h inventory.Host) ([]plan.ID, error) {
+// packages are those of the host's system, if drover may install what is missing;
+// else the preflight has named it.
+func (b *builder) packages(h inventory.Host) []plan.ID {
+	if !b.Cluster.Packages.Install {
+		return nil
+	}
+	return []plan.ID{b.add(resource.Packages{
+		Host: h.Name, Packages: ospackage.Of(b.Cluster), At: b.Cluster.Packages.Where.At("install").Ptr(),
+	}).ID}
+}
+
+// system is what every host's kernel has to be told, after all it needs for that.
+func (b *builder) system(h inventory.Host, needs []plan.ID) ([]plan.ID, error) {
 	files, err := manifests.HostFiles()
 	if err != nil {
 		return nil, err
 	}
-	var ids []plan.ID
+	ids := slices.Clone(needs)
 	for _, i := range b.files(h, files) {
 		ids = append(ids, i.ID)
 	}
@@ -163,7 +176,7 @@ func sysctls(content []byte) (values map[string]string, optional map[string]bool
 
 // balancer is the host's own way to the API servers, unless the operator gives
 // one.
-func (b *builder) balancer(h inventory.Host) ([]plan.ID, error) {
+func (b *builder) balancer(h inventory.Host, needs []plan.ID) ([]plan.ID, error) {
 	if b.Cluster.API.Endpoint != "" {
 		return nil, nil
 	}
@@ -178,7 +191,7 @@ func (b *builder) balancer(h inventory.Host) ([]plan.ID, error) {
 	} else {
 		inputs = append(inputs, sharedItem(h, pki.CAs()[0].Cert))
 	}
-	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.HAProxyUnit, Inputs: inputs, Verb: "reload-or-restart"})
+	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.HAProxyUnit, Inputs: inputs, Needs: needs, Verb: "reload-or-restart"})
 	return []plan.ID{unit.ID}, nil
 }
 

@@ -7,6 +7,7 @@ type Package struct {
 	Name    string // Debian's
 	Command string
 	Why     string // what uses it
+	Service string // that it starts when it is installed, and that drover has no use for
 	// Optional is one that only people miss.
 	Optional bool
 }
@@ -24,7 +25,7 @@ func Of(c *inventory.Cluster) []Package {
 		need = append(need, Package{Name: "iptables", Command: "iptables", Why: "kube-proxy writes its rules with it"})
 	}
 	if c.API.Endpoint == "" {
-		need = append(need, Package{Name: "haproxy", Command: "haproxy", Why: "it is the host's own way to the API servers"})
+		need = append(need, Package{Name: "haproxy", Command: "haproxy", Service: "haproxy.service", Why: "it is the host's own way to the API servers"})
 	}
 	// kube-proxy tidies the kernel's table of connections by itself since 1.32.
 	return append(need, Package{Name: "conntrack", Command: "conntrack", Why: "nothing else shows the connections that kube-proxy has translated", Optional: true})
