@@ -93,3 +93,16 @@ capacity {
     memory   = "4Gi"
   }
 }
+
+# What the hosts lack of Debian's packages, apply installs.
+packages {
+  install = true
+}
+
+# What a preflight finds and is borne, with the reason.
+preflight {
+  waive "mtu-differs" {
+    hosts  = ["kube-gpu-a", "kube-gpu-b"]
+    reason = "their switch carries jumbo frames; the routers between cut packets and say so"
+  }
+}

@@ -46,7 +46,7 @@ func (p Packages) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	}
 	have := plan.State{}
 	for _, k := range p.Packages {
-		have[k.Name] = "not installed"
+		have[k.Name] = "missing"
 		if snap.Commands[k.Command] {
 			have[k.Name] = "installed"
 		}

@@ -21,7 +21,7 @@ var somePackages = Packages{Host: "n1", Packages: []ospackage.Package{
 // Packages are known by their programs.
 func TestPackagesAreObserved(t *testing.T) {
 	have, err := somePackages.Observe(t.Context(), Seen{Hosts: map[string]facts.Snapshot{"n1": {Commands: map[string]bool{"nft": true}}}})
-	want := plan.State{"nftables": "installed", "haproxy": "not installed", "conntrack": "not installed"}
+	want := plan.State{"nftables": "installed", "haproxy": "missing", "conntrack": "missing"}
 	if d := cmp.Diff(want, have); err != nil || d != "" {
 		t.Errorf("%v\n%s", err, d)
 	}
