@@ -47,7 +47,7 @@ type Packages struct {
 // They are API: never renamed, never reused. A test holds the checks to this list.
 var PreflightChecks = []string{
 	"address-absent", "arch", "cgroup-v1", "clock-offset", "disk-free", "dns-broken",
-	"foreign-cni", "foreign-etcd", "foreign-etcd-data", "foreign-kubelet", "foreign-kubernetes", "foreign-runtime",
+	"foreign-cluster", "foreign-cni", "foreign-etcd", "foreign-etcd-data", "foreign-kubelet", "foreign-kubernetes", "foreign-runtime",
 	"hostname-twice", "inodes-free", "kernel-feature", "mac-twice", "machine-id-twice", "mtu-differs",
 	"network-overlap", "os-unproven", "package-missing", "port-taken", "product-uuid-twice", "read-only", "swap-on",
 }

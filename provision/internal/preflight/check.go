@@ -25,8 +25,8 @@ type subject struct {
 	facts survey.Facts
 }
 
-// member says that the host is part of the cluster: what it needed to become one
-// it has had.
+// member says that the host is part of a cluster of drover's: what it needed to
+// become that it has had.
 func (s subject) member() bool { return s.facts.Drove.Member }
 
 // round is what checks work from: the hosts in the inventory's order.
@@ -60,6 +60,7 @@ var checks = []struct {
 	{"network-overlap", each(networkOverlap)},
 	{"dns-broken", each(dnsBroken)},
 	{"port-taken", each(portTaken)},
+	{"foreign-cluster", each(foreignCluster)},
 	{"foreign-kubelet", each(foreignKubelet)},
 	{"foreign-runtime", each(foreignRuntime)},
 	{"foreign-etcd", each(foreignEtcd)},

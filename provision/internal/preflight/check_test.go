@@ -26,6 +26,7 @@ type world struct {
 func well() *world {
 	w := &world{
 		c: &inventory.Cluster{
+			Name:    "one",
 			PodCIDR: netip.MustParsePrefix("10.100.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.101.0.0/16"),
 			KubeMasters: []inventory.Host{{Role: inventory.RoleMaster, Name: "m1", Address: netip.MustParseAddr("10.90.0.11")}},
 			KubeNodes: []inventory.Host{
@@ -73,7 +74,7 @@ func (w *world) on(host string, change func(f *survey.Facts)) {
 
 // member makes a host part of the cluster.
 func (w *world) member(host string) {
-	w.on(host, func(f *survey.Facts) { f.Drove = survey.Drove{Member: true, Began: true, Etcd: true} })
+	w.on(host, func(f *survey.Facts) { f.Drove = survey.Drove{Member: true, Cluster: "one", Began: true, Etcd: true} })
 }
 
 func (w *world) disk(host, path string, change func(d *survey.Disk)) {

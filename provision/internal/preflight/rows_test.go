@@ -258,6 +258,13 @@ func rows(nginx survey.Listener) map[string]row {
 			want:   []string{"FAIL port-taken n1: port 179, for Calico's BIRD (BGP), is taken: bird (pid 9) listens on 0.0.0.0:179"},
 		},
 
+		"a host of another cluster": {
+			change: func(w *world) {
+				w.member("n1")
+				w.on("n1", func(f *survey.Facts) { f.Drove.Cluster = "two" })
+			},
+			want: []string{`FAIL foreign-cluster n1: it belongs to the cluster "two", not to "one"`},
+		},
 		"others' units": {
 			change: func(w *world) {
 				w.unit("n1", survey.Unit{Name: "kubelet.service", Active: "activating", Fragment: "/lib/systemd/system/kubelet.service"})

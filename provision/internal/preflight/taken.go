@@ -143,6 +143,21 @@ func foreign(s subject, names []string, what, fix string) []Finding {
 
 const leave = "is it the machine you mean? If what runs there can go, take it out of its cluster, and `systemctl disable --now %s`"
 
+// foreignCluster tells of a host that drover has made part of another cluster, which
+// apply refuses whatever is waived.
+func foreignCluster(c *inventory.Cluster, s subject) []Finding {
+	of := s.facts.Drove.Cluster
+	if of == "" || of == c.Name {
+		return nil
+	}
+	return []Finding{{
+		Severity: Fail, Measured: of, Wanted: c.Name,
+		Text: fmt.Sprintf("it belongs to the cluster %q, not to %q", of, c.Name),
+		Fix:  "check the host's address; to take it over, run `drover reset` there with the inventory of its cluster first",
+		At:   s.Where.At("address").Ptr(),
+	}}
+}
+
 func foreignKubelet(_ *inventory.Cluster, s subject) []Finding {
 	return foreign(s, kubelets, "a kubelet", leave)
 }

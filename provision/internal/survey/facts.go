@@ -134,8 +134,9 @@ type Left struct {
 
 // Drove is what drover did here before.
 type Drove struct {
-	// Member says that the host is part of a cluster of drover's.
-	Member bool `json:"member"`
+	// Member says that the host is part of a cluster of drover's, Cluster of which.
+	Member  bool   `json:"member"`
+	Cluster string `json:"cluster,omitempty"`
 	// Began says that drover has written something here.
 	Began bool `json:"began"`
 	// Etcd says that the etcd here is drover's.

@@ -100,6 +100,9 @@ func (p *parser) section(name, body string) (err error) {
 		for _, word := range strings.Fields(body) {
 			p.Drove.Member = p.Drove.Member || word == "member"
 			p.Drove.Etcd = p.Drove.Etcd || word == "etcd"
+			if name, ok := strings.CutPrefix(word, "cluster="); ok {
+				p.Drove.Cluster = name
+			}
 			p.Drove.Began = true
 		}
 	case "end":

@@ -119,7 +119,11 @@ for f in /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist /etc/cni/net.d/*.json; 
 [ -e /var/lib/etcd/member ] && echo etcd
 
 section drove
-[ -e /var/lib/drover/cluster.drover ] && echo member
+note=/var/lib/drover/cluster.drover
+if [ -e "$note" ]; then
+  echo member
+  while read -r l; do case $l in cluster=*) echo "$l" ;; esac; done <"$note"
+fi
 if ours etcd.service || [ -e /etc/drover/etcd-join.env ]; then echo etcd; fi
 for f in /var/lib/drover /etc/drover /opt/drover/*/*/record.drover /etc/sysctl.d/99-zz-drover.conf /etc/modules-load.d/drover.conf /etc/kubernetes/pki/bundle.drover; do
   if [ -e "$f" ]; then echo began; break; fi

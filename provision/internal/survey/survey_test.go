@@ -139,7 +139,7 @@ func TestParse(t *testing.T) {
 			{Name: "docker.service", Active: "inactive", Enabled: "disabled", Fragment: "/lib/systemd/system/docker.service"},
 		},
 		Left:  Left{Kubernetes: []string{"pki"}, CNI: []string{"10-calico.conflist"}, EtcdData: true},
-		Drove: Drove{Member: true, Began: true, Etcd: true},
+		Drove: Drove{Member: true, Cluster: "one", Began: true, Etcd: true},
 	}
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
 		t.Errorf("-want +got:\n%s", d)
