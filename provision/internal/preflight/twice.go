@@ -64,8 +64,8 @@ func machineIDTwice(r round) []Finding {
 		})
 }
 
-// productUUIDTwice compares machines. Containers of one machine have its UUID, and
-// tell nothing by it.
+// productUUIDTwice compares machines. Containers that see their machine's UUID and
+// share its boot tell nothing by it.
 func productUUIDTwice(r round) []Finding {
 	boots := map[string]string{}
 	for _, s := range r.hosts {

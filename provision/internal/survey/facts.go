@@ -23,7 +23,7 @@ type Facts struct {
 	Hostname    string `json:"hostname"`
 	MachineID   string `json:"machine_id,omitempty"`
 	ProductUUID string `json:"product_uuid,omitempty"`
-	BootID      string `json:"boot_id,omitempty"` // of the kernel: containers of one machine share it
+	BootID      string `json:"boot_id,omitempty"` // of the kernel: containers of one machine may share it
 
 	// NetworkSeen says whether interfaces and routes could be looked at.
 	NetworkSeen bool        `json:"network_seen"`
