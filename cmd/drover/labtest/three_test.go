@@ -74,7 +74,7 @@ func (c *cluster) fragmentsKept(t *testing.T) {
 	if r := drover(t, path, "apply", "--auto-approve"); r.Code != 0 {
 		t.Error(r)
 	}
-	backends := c.ssh(t, node, "grep -o '"+c.Net+"[.0-9]*:6443' "+config+" | sort")
+	backends := c.ssh(t, node, "grep -o '"+c.Net+"[.0-9]*:6443' "+config+" | sort -u")
 	var want []string
 	for _, m := range c.masters() {
 		want = append(want, c.address(m)+":6443")
