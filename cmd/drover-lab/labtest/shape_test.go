@@ -45,15 +45,23 @@ func (l lab) transfers(t *testing.T, host, url string, size int) (received, sent
 	return received * 8 / 1e6, sent * 8 / 1e6
 }
 
-// shaped fails unless both directions are within 15 % of the rate.
+// shaped fails unless both directions are within 15 % of the rate. A transfer that
+// is slower was held up by this machine, maybe: it gets another chance. One that is
+// faster was not limited.
 func (l lab) shaped(t *testing.T, host, url string, rate float64) {
 	t.Helper()
-	received, sent := l.transfers(t, host, url, int(rate*1e6/8*2)) // two seconds' worth
-	t.Logf("%s at %.0f Mbit/s: received %.1f, sent %.1f", host, rate, received, sent)
-	for direction, got := range map[string]float64{"received": received, "sent": sent} {
-		if math.Abs(got-rate) > 0.15*rate {
-			t.Errorf("%s at %.1f Mbit/s, want within 15 %% of %.0f", direction, got, rate)
+	for try := 1; ; try++ {
+		received, sent := l.transfers(t, host, url, int(rate*1e6/8*2)) // two seconds' worth
+		t.Logf("%s at %.0f Mbit/s: received %.1f, sent %.1f", host, rate, received, sent)
+		if slow := min(received, sent) < 0.85*rate; slow && try < 3 && max(received, sent) <= 1.15*rate {
+			continue
 		}
+		for direction, got := range map[string]float64{"received": received, "sent": sent} {
+			if math.Abs(got-rate) > 0.15*rate {
+				t.Errorf("%s at %.1f Mbit/s, want within 15 %% of %.0f", direction, got, rate)
+			}
+		}
+		return
 	}
 }
 

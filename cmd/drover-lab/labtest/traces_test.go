@@ -19,6 +19,10 @@ import (
 // other people's labs are left out: they may come and go meanwhile.
 type traces map[string][]string
 
+// ofAllLabs is the kind of what all labs share, which stays as long as there is
+// one: nil while there are labs of other people's.
+const ofAllLabs = "of all labs"
+
 // takeTraces looks at this machine.
 func takeTraces() (traces, error) {
 	t := traces{}
@@ -38,11 +42,19 @@ func takeTraces() (traces, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", kind, err))
 		}
 		found = slices.DeleteFunc(found, func(trace string) bool {
-			// What all labs share stays as long as there is one.
-			return ofOtherLab(trace) || others && (filepath.Base(trace) == "drover-lab" || trace == "/run/systemd/nspawn")
+			if shared := filepath.Base(trace) == "drover-lab" || trace == "/run/systemd/nspawn"; shared {
+				t[ofAllLabs] = append(t[ofAllLabs], trace)
+				return true
+			}
+			return ofOtherLab(trace)
 		})
 		slices.Sort(found)
 		t[kind] = found
+	}
+	if others {
+		t[ofAllLabs] = nil // it comes and goes with them
+	} else if t[ofAllLabs] == nil {
+		t[ofAllLabs] = []string{}
 	}
 	return t, errors.Join(errs...)
 }
@@ -67,6 +79,9 @@ func (t traces) awaitSame(except []string) error {
 		}
 		var errs []error
 		for kind, was := range t {
+			if kind == ofAllLabs && (was == nil || now[kind] == nil) {
+				continue
+			}
 			for _, n := range now[kind] {
 				if !slices.Contains(was, n) && !slices.ContainsFunc(except, func(e string) bool { return strings.Contains(n, e) }) {
 					errs = append(errs, fmt.Errorf("left behind: %s: %s", kind, n))
