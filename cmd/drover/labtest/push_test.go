@@ -14,7 +14,7 @@ func TestPush(t *testing.T) {
 	c := begin(t, pushLab, shape{Masters: 1, Nodes: 1, Routers: 1, Push: true})
 	mirror := c.Net + ".252"
 	labkit.Each(c.hosts(), func(h string) {
-		_, err := c.Try(t.Context(), h, fmt.Sprintf(`nft -f - <<EOF
+		_, err := c.try(t.Context(), h, fmt.Sprintf(`nft -f - <<EOF
 table inet drover_labtest {
   chain output {
     type filter hook output priority 0;
@@ -25,7 +25,7 @@ EOF`, mirror))
 		if err != nil {
 			t.Error(err)
 		}
-		if out, err := c.Try(t.Context(), h, "curl -sS -m 5 http://"+mirror+"/ 2>&1; echo exit $?"); err != nil || !strings.HasSuffix(out, "exit 7") {
+		if out, err := c.try(t.Context(), h, "curl -sS -m 5 http://"+mirror+"/ 2>&1; echo exit $?"); err != nil || !strings.HasSuffix(out, "exit 7") {
 			t.Errorf("%s still reaches the mirror: %s %v", h, out, err)
 		}
 	})
