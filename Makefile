@@ -33,7 +33,7 @@ test: tools build lint ## everything: unit tests, scripts, and as root on Linux 
 ifeq ($(CAN_LAB),yes)
 	$(LAB) components build
 endif
-	$(TESTSUM) -- -race $$($(GO) list ./... | grep -v /labtest$$)
+	DROVER=$(CURDIR)/bin/drover $(TESTSUM) -- -race -timeout 30m $$($(GO) list ./... | grep -v /labtest$$)
 ifeq ($(CAN_LAB),yes)
 	$(MAKE) lab-test
 else
@@ -46,13 +46,15 @@ LAB_ENV  = DROVER_LAB=$(CURDIR)/$(LAB) DROVER=$(CURDIR)/bin/drover DROVER_SEED=$
 
 lab-test: build ## the lab suites alone
 	@echo "seed $(SEED)"
-	$(LAB_ENV) $(GO) test -count=1 -p 1 -v -timeout 45m $(SUITES)
+	$(LAB_ENV) $(GO) test -count=1 -p 1 -v -timeout 70m $(SUITES)
 
-soak: build ## the lab suites with full counts
+soak: build ## the lab suites with full counts, and a simulated fleet disturbed at every operation
 	@echo "seed $(SEED)"
+	DROVER=$(CURDIR)/bin/drover DROVER_SOAK=1 $(GO) test -count=1 -v -timeout 120m -run Disturbed ./cmd/drover/fleetbench
 	$(LAB_ENV) DROVER_SOAK=1 $(GO) test -count=1 -p 1 -v -timeout 120m $(SUITES)
 
-bench: build ## figures: how long labs and clusters take to come up, by phase, what they use, and kubeadm's time beside drover's
+bench: build ## figures: simulated fleets of a thousand hosts, real sshds, Ansible's time beside drover's; how long labs and clusters take to come up, by phase, what they use, and kubeadm's time beside drover's
+	DROVER=$(CURDIR)/bin/drover $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/drover/fleetbench
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/drover-lab/labtest
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/drover/labtest
 

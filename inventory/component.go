@@ -40,6 +40,8 @@ type Artifacts struct {
 	RegistryHTTP bool   `json:"registry_http"`      // the registry speaks no TLS
 	Lock         string `json:"lock"`               // file of digests beside those compiled in; it need not exist
 	Pull         Pull   `json:"pull"`
+	FanOut       bool   `json:"fan_out"` // hosts that have a release hand it on to others
+	FanOutPort   int    `json:"fan_out_port"`
 }
 
 // Pull is who fetches artifacts.

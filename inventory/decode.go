@@ -11,6 +11,7 @@ var (
 	asNumbers  = limits{1, math.MaxUint32 - 1, CodeASNumber} // RFC 7607 and 7300 reserve both ends
 	blockSizes = limits{20, 32, CodeBlockSize}
 	ports      = limits{1, 65535, CodeOutOfRange}
+	userPorts  = limits{1024, 65535, CodeOutOfRange} // that need no privileges
 	counts     = limits{0, 1_000_000, CodeOutOfRange}
 	atLeastOne = limits{1, 1_000_000, CodeOutOfRange}
 	podCounts  = limits{1, 1024, CodeOutOfRange}

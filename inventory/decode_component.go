@@ -67,6 +67,8 @@ func (b *block) artifacts(a *Artifacts) {
 	b.flag("registry_http", &a.RegistryHTTP)
 	b.path("lock", &a.Lock)
 	choice(b, "pull", &a.Pull, PullHosts, PullPush)
+	b.flag("fan_out", &a.FanOut)
+	number(b, "fan_out_port", &a.FanOutPort, userPorts)
 }
 
 func (b *block) calico(c *Calico) {

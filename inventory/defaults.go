@@ -29,7 +29,7 @@ func defaults(s sources) *Cluster {
 		ServiceCIDR: netip.MustParsePrefix("10.101.0.0/16"),
 		API:         API{Port: 6443},
 		SSH:         SSH{Become: BecomeNone},
-		Artifacts:   Artifacts{Pull: PullHosts},
+		Artifacts:   Artifacts{Pull: PullHosts, FanOutPort: 10270},
 		Etcd:        Etcd{Version: "3.6.16"},
 		Containerd:  Containerd{Version: "2.2.9", SystemdCgroup: true},
 		Runc:        Component{Version: "1.3.6"},

@@ -79,6 +79,8 @@ var artifactsSpec = blockSpec{
 		{name: "registry_http", example: `true`},
 		{name: "lock", example: `"artifacts.lock.json"`},
 		{name: "pull", example: `"hosts"`},
+		{name: "fan_out", example: `true`},
+		{name: "fan_out_port", example: `10270`},
 	},
 }
 

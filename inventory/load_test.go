@@ -73,7 +73,7 @@ func full() *Cluster {
 		SSH:         ssh,
 		Artifacts: Artifacts{
 			Mirror: "http://mirror.example.net/k8s", Registry: "registry.example.net:5000", RegistryHTTP: true,
-			Lock: "testdata/my.lock.json", Pull: PullPush,
+			Lock: "testdata/my.lock.json", Pull: PullPush, FanOut: true, FanOutPort: 10271,
 		},
 		Etcd:       Etcd{Version: "3.6.15", ExtraArgs: Args{"quota-backend-bytes": {"8589934592"}}},
 		Containerd: Containerd{Version: "2.2.8", RestrictOOMScoreAdj: true},
@@ -237,9 +237,9 @@ func TestWhere(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Where.AtElement("masters", 0).String(): "testdata/full.hcl:3:19",
 		c.Where.AtElement("masters", 9).String(): "testdata/full.hcl:3:18", // the list
-		node.AtKey("labels", "tier").String():    "testdata/full.hcl:164:26",
-		node.AtKey("labels", "none").String():    "testdata/full.hcl:163:12", // the map
-		master.At("labels").String():             "testdata/full.hcl:155:1",  // the block
+		node.AtKey("labels", "tier").String():    "testdata/full.hcl:166:26",
+		node.AtKey("labels", "none").String():    "testdata/full.hcl:165:12", // the map
+		master.At("labels").String():             "testdata/full.hcl:157:1",  // the block
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -258,13 +258,13 @@ func TestQuote(t *testing.T) {
 		{Summary: "refused", At: c.BigIPs[0].Where.At("password").Ptr(), Fix: "correct it"},
 	}
 	c.Quote(problems)
-	want := `testdata/full.hcl:161:20: error: too slow
-  161 |   address        = "10.90.0.21"
+	want := `testdata/full.hcl:163:20: error: too slow
+  163 |   address        = "10.90.0.21"
       |                    ^^^^^^^^^^^^
   fix: replace it
 
-testdata/full.hcl:109:18: error: refused
-  109 |   password     = file("full.secret")
+testdata/full.hcl:111:18: error: refused
+  111 |   password     = file("full.secret")
       |                  ^^^^^^^^^^^^^^^^^^^
   fix: correct it
 `

@@ -46,10 +46,10 @@ type Packages struct {
 // PreflightChecks are the IDs of the checks of hosts, which is what waivers name.
 // They are API: never renamed, never reused. A test holds the checks to this list.
 var PreflightChecks = []string{
-	"address-absent", "arch", "cgroup-v1", "clock-offset", "disk-free", "dns-broken",
+	"address-absent", "arch", "ca-ends", "cgroup-v1", "clock-offset", "disk-free", "dns-broken",
 	"foreign-cluster", "foreign-cni", "foreign-etcd", "foreign-etcd-data", "foreign-kubelet", "foreign-kubernetes", "foreign-runtime",
 	"hostname-twice", "inodes-free", "kernel-feature", "mac-twice", "machine-id-twice", "mtu-differs",
-	"network-overlap", "os-unproven", "package-missing", "port-taken", "product-uuid-twice", "read-only", "swap-on",
+	"network-overlap", "os-unproven", "package-missing", "port-taken", "port-unreachable", "product-uuid-twice", "read-only", "swap-on",
 }
 
 func (b *block) preflight(p *Preflight) {

@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 )
 
 const redacted = "(sensitive)"
@@ -62,4 +64,42 @@ func (s Secret) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return []byte(`"` + redacted + `"`), nil
+}
+
+// Secrets are the texts of all secrets of the inventory, for who has to keep them
+// out of something.
+func (c *Cluster) Secrets() []string {
+	var out []string
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		if s, ok := reflect.TypeAssert[Secret](v); ok {
+			if s.IsSet() {
+				out = append(out, s.Reveal())
+			}
+			return
+		}
+		switch v.Kind() {
+		case reflect.Pointer, reflect.Interface:
+			if !v.IsNil() {
+				walk(v.Elem())
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				if v.Type().Field(i).IsExported() {
+					walk(v.Field(i))
+				}
+			}
+		case reflect.Slice, reflect.Array:
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		case reflect.Map:
+			for _, key := range v.MapKeys() {
+				walk(v.MapIndex(key))
+			}
+		}
+	}
+	walk(reflect.ValueOf(c))
+	slices.Sort(out)
+	return slices.Compact(out)
 }

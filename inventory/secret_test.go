@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -109,5 +110,21 @@ func tellsNothing(t *testing.T, name, text string) {
 	}
 	if cluster != nil && tells(fmt.Sprintf("%+v %#v", cluster, cluster)) {
 		t.Errorf("the cluster tells it: %+v", cluster)
+	}
+}
+
+// Whatever holds a secret in an inventory, Secrets finds it.
+func TestSecretsAreAllFound(t *testing.T) {
+	c := Cluster{
+		SSH: SSH{BecomePassword: NewSecret("of all")},
+		BigIPs: []BigIP{
+			{Password: NewSecret("of a session"), SSH: SSH{BecomePassword: NewSecret("of all")}},
+			{SSH: SSH{BecomePassword: NewSecret("of a BIG-IP")}},
+		},
+		KubeNodes: []Host{{SSH: SSH{BecomePassword: NewSecret("of a host")}}},
+	}
+	want := []string{"of a BIG-IP", "of a host", "of a session", "of all"}
+	if got := c.Secrets(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

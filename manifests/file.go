@@ -60,7 +60,7 @@ func (a args) lines() []string {
 // quote protects one argument of ExecStart= from systemd, which expands % and $
 // and splits at spaces; see systemd.service(5), "Command lines".
 func quote(arg string) string {
-	arg = strings.NewReplacer("%", "%%", "$", "$$").Replace(arg)
+	arg = strings.ReplaceAll(strings.ReplaceAll(arg, "%", "%%"), "$", "$$")
 	if !strings.ContainsAny(arg, " \t\n\"'\\;") {
 		return arg
 	}

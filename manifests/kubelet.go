@@ -39,9 +39,10 @@ type Kubelet struct {
 }
 
 // Files are the unit and the KubeletConfiguration.
-func (k Kubelet) Files() ([]File, error) { return collect(k.unit, k.config) }
+func (k Kubelet) Files() ([]File, error) { return collect(k.Unit, k.Settings) }
 
-func (k Kubelet) unit() (File, error) {
+// Unit is the unit.
+func (k Kubelet) Unit() (File, error) {
 	return renderUnit(KubeletUnit, k.Service, args{
 		"config":               KubeletConfigPath,
 		"kubeconfig":           KubeletKubeconfig,
@@ -52,7 +53,9 @@ func (k Kubelet) unit() (File, error) {
 	}, 30)
 }
 
-func (k Kubelet) config() (File, error) {
+// Settings are the KubeletConfiguration: the same on all hosts, but for what they
+// are told to have of their own.
+func (k Kubelet) Settings() (File, error) {
 	driver, pods := k.CgroupDriver, k.MaxPods
 	if driver == "" {
 		driver = CgroupSystemd

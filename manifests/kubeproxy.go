@@ -16,16 +16,15 @@ type KubeProxy struct {
 }
 
 // Files are the unit and the KubeProxyConfiguration.
-func (p KubeProxy) Files() ([]File, error) {
-	return collect(
-		func() (File, error) {
-			return renderUnit(KubeProxyUnit, p.Service, args{"config": KubeProxyConfigPath, "hostname-override": p.NodeName}, 30)
-		},
-		p.config,
-	)
+func (p KubeProxy) Files() ([]File, error) { return collect(p.Unit, p.Settings) }
+
+// Unit is the unit.
+func (p KubeProxy) Unit() (File, error) {
+	return renderUnit(KubeProxyUnit, p.Service, args{"config": KubeProxyConfigPath, "hostname-override": p.NodeName}, 30)
 }
 
-func (p KubeProxy) config() (File, error) {
+// Settings are the KubeProxyConfiguration: the same on all hosts.
+func (p KubeProxy) Settings() (File, error) {
 	c := Object{
 		"apiVersion":         "kubeproxy.config.k8s.io/v1alpha1",
 		"kind":               "KubeProxyConfiguration",

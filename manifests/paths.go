@@ -61,7 +61,22 @@ const (
 	EtcdClientPort   = 2379
 	EtcdPeerPort     = 2380
 	EtcdMetricsPort  = 2381 // plain HTTP on 127.0.0.1, as kubeadm has it
+
+	// Those of Kubernetes' own defaults.
+	ControllerManagerPort = 10257
+	SchedulerPort         = 10259
+	KubeletHealthPort     = 10248
+	ProxyMetricsPort      = 10249
+	ProxyHealthPort       = 10256
 )
+
+// KubeletPort is where a kubelet of such a configuration serves.
+func KubeletPort(config map[string]any) uint16 {
+	if n, ok := config["port"].(int64); ok && n > 0 && n < 1<<16 {
+		return uint16(n)
+	}
+	return 10250
+}
 
 // Groups that drover binds to roles; see RBAC.
 const (

@@ -24,6 +24,15 @@ func (s *Session) meet(ctx context.Context) error {
 	if err != nil {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("etcd could not be asked who its members are: %v", err))
 	}
+	s.masters = s.noted()
+	if err == nil {
+		s.masters = nil
+		for _, m := range etcds {
+			if m.Name != "" { // one without has not begun
+				s.masters = append(s.masters, m.Name)
+			}
+		}
+	}
 	nodes, unknown := s.access.Nodes(ctx) // why not was told when it was reached for
 	members := cluster.Merge(etcds, nodes)
 	if err := identity.Replaced(s.Cluster, s.seen, members); err != nil {

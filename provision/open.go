@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,84 +26,171 @@ import (
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
 	"github.com/droverctl/drover/provision/plan"
+	"github.com/droverctl/drover/provision/report"
 )
 
-// connect opens one connection to each, all at once.
-func (s *Session) connect(ctx context.Context, targets []ssh.Target) {
+// spread is within which time the first connections are begun: a firewall or a
+// bastion takes a hundred at the same instant for an attack.
+const spread = 50 * time.Millisecond
+
+// reach opens one connection to each host, all at once within the limit, and does
+// something with it right away: nobody waits for the slowest to connect. One that
+// there is is used again.
+func (s *Session) reach(ctx context.Context, targets []ssh.Target, then func(context.Context, *ssh.Conn) error) {
+	had := s.conns
 	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
 	var mu sync.Mutex
+	waiting := s.await()
+	defer waiting.end()
 	s.each(targets, func(t ssh.Target) {
-		conn, err := ssh.Dial(ctx, t, s.options.SSH)
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			s.Away[t.Name] = err
-			return
+		begun := s.hostStarted(s.options.Sink, t.Name, looking)
+		if len(targets) > few {
+			pause(ctx, rand.N(spread))
 		}
-		s.conns[t.Name] = conn
+		ctx, one := waiting.on(ctx, t.Name)
+		defer one.done()
+		t.Watch = one.heard
+		conn, err := had[t.Name], error(nil)
+		if conn == nil {
+			conn, err = ssh.Dial(ctx, t, s.options.SSH)
+		}
+		if err == nil {
+			one.reached(conn)
+			mu.Lock()
+			s.conns[t.Name] = conn
+			mu.Unlock()
+			if then == nil {
+				return
+			}
+			err = then(ctx, conn)
+		}
+		s.hostEnded(s.options.Sink, t.Name, looking, begun, err)
+		if err != nil {
+			mu.Lock()
+			s.Away[t.Name] = err
+			mu.Unlock()
+		}
 	})
 }
+
+// few are hosts that nobody minds being connected to at the same instant.
+const few = 16
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// hostStarted tells that something is done to a host as a whole.
+func (s *Session) hostStarted(sink report.Sink, name, what string) time.Time {
+	now := s.options.Now()
+	if sink != nil {
+		sink.Event(report.Event{Time: now, Kind: report.HostStarted, Host: name, Text: what})
+	}
+	return now
+}
+
+// hostEnded tells how that ended.
+func (s *Session) hostEnded(sink report.Sink, name, what string, begun time.Time, err error) {
+	if sink == nil {
+		return
+	}
+	now, kind := s.options.Now(), report.HostDone
+	if err != nil {
+		kind = report.HostFailed
+	}
+	sink.Event(report.Event{Time: now, Kind: kind, Host: name, Text: what, Err: err, Took: now.Sub(begun)})
+}
+
+// looking is what is done to each host at first.
+const looking = "look"
 
 // targets are how the hosts are reached, and the BIG-IPs that drover configures.
 func (s *Session) targets() []ssh.Target {
 	var targets []ssh.Target
 	for _, h := range s.Cluster.Hosts() {
-		targets = append(targets, target(h.Name, h.Address, h.SSH))
+		targets = append(targets, s.target(h.Name, h.Address, h.SSH))
 	}
 	for _, b := range s.Cluster.BigIPs {
 		if b.Manage == inventory.ManageSSH {
-			targets = append(targets, target(b.Name, b.PeerAddress, b.SSH))
+			targets = append(targets, s.target(b.Name, b.PeerAddress, b.SSH))
 		}
 	}
 	return targets
 }
 
-func target(name string, address netip.Addr, how inventory.SSH) ssh.Target {
+func (s *Session) target(name string, address netip.Addr, how inventory.SSH) ssh.Target {
 	t := ssh.Target{
 		Name: name, Address: cmp.Or(how.Address, address.String()),
 		User: how.User, Port: how.Port, Become: ssh.Become(how.Become), Jump: how.Jump,
 		IdentityFile: how.IdentityFile, KnownHosts: how.KnownHosts, HostKey: how.HostKey,
 	}
-	if how.BecomePassword.IsSet() {
+	if t.SudoPassword = s.options.SudoPassword; how.BecomePassword.IsSet() {
 		t.SudoPassword = func(context.Context) (string, error) { return how.BecomePassword.Reveal(), nil }
 	}
 	return t
 }
 
-// look probes each host that was reached, once, for all that is wanted there.
-func (s *Session) look(ctx context.Context) {
-	scopes := map[string]facts.Scope{}
-	for _, r := range s.resources {
-		name := r.Item().ID.Host()
-		scopes[name] = scopes[name].And(r.Scope())
-	}
-	s.seen = map[string]facts.Snapshot{}
-	away := map[string]error{}
-	var mu sync.Mutex
-	s.each(s.targets(), func(t ssh.Target) {
-		if s.Away[t.Name] != nil {
-			return
+// look connects to each host and probes it, once, for all that is wanted there,
+// when that is known.
+func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
+	scopes := sync.OnceValue(func() map[string][]facts.Scope {
+		<-wanted
+		all := map[string][]facts.Scope{}
+		for _, r := range s.resources {
+			name := r.Item().ID.Host()
+			all[name] = append(all[name], r.Scope())
 		}
-		snap, err := s.lookAt(ctx, t.Name, scopes[t.Name].And(identity.Scope()))
+		return all
+	})
+	defer scopes() // nobody may have been reached
+	s.seen = map[string]facts.Snapshot{}
+	var mu sync.Mutex
+	s.reach(ctx, s.targets(), func(ctx context.Context, conn *ssh.Conn) error {
+		snap, err := s.lookFirst(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
+		if err != nil {
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil {
-			away[t.Name] = err
-			return
-		}
-		s.seen[t.Name] = snap
+		s.seen[conn.Name()] = snap
+		return nil
 	})
-	maps.Copy(s.Away, away)
 }
 
-// lookAt is one look at a host, or at what a BIG-IP's routing shell shows.
-func (s *Session) lookAt(ctx context.Context, name string, scope facts.Scope) (facts.Snapshot, error) {
+// lookFirst is the first look at a host. The first master is asked for the cluster's
+// keys with the same command: it is the one that keeps them, unless something is
+// wrong with it.
+func (s *Session) lookFirst(ctx context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
+	if masters := s.Cluster.KubeMasters; len(masters) == 0 || conn.Name() != masters[0].Name {
+		return s.lookAt(ctx, conn, scope)
+	}
+	snap, printed, err := facts.ProbeAfter(ctx, conn, scope, trust.Script())
+	if err == nil {
+		// Whoever has no whole bundle is no keeper, and who should have one is asked again.
+		s.firstKeys, _ = trust.Parse(printed)
+	}
+	return snap, err
+}
+
+// lookAgain is a look at a host that was connected to.
+func (s *Session) lookAgain(ctx context.Context, name string, scope facts.Scope) (facts.Snapshot, error) {
 	conn := s.conns[name]
 	if conn == nil {
 		return facts.Snapshot{}, fmt.Errorf("%s: no connection to it", name)
 	}
+	return s.lookAt(ctx, conn, scope)
+}
+
+// lookAt is one look at a host, or at what a BIG-IP's routing shell shows.
+func (s *Session) lookAt(ctx context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
 	for _, b := range s.Cluster.BigIPs {
-		if b.Name == name {
+		if b.Name == conn.Name() {
 			return facts.RoutingShell(ctx, conn)
 		}
 	}
@@ -123,11 +212,26 @@ func (s *Session) each(targets []ssh.Target, do func(ssh.Target)) {
 
 // withAway adds why hosts are away to an error that comes of it.
 func (s *Session) withAway(err error) error {
-	errs := []error{err}
+	var away awayErrors
 	for _, name := range slices.Sorted(maps.Keys(s.Away)) {
-		errs = append(errs, s.Away[name])
+		away = append(away, s.Away[name])
 	}
-	return errors.Join(errs...)
+	if len(away) > mostAway {
+		return errors.Join(err, away)
+	}
+	return errors.Join(append([]error{err}, away...)...)
+}
+
+// awayErrors are why many hosts are away. Some are told.
+type awayErrors []error
+
+// mostAway is how many are told.
+const mostAway = 10
+
+func (a awayErrors) Unwrap() []error { return a }
+
+func (a awayErrors) Error() string {
+	return fmt.Sprintf("%v\nand %d more hosts are away", errors.Join(a[:mostAway]...), len(a)-mostAway)
 }
 
 // trust replaces the bundle, made for a cluster that begins, by that of the one
@@ -136,18 +240,21 @@ func (s *Session) trust(ctx context.Context, bundle *trust.Bundle) error {
 	if s.verdict.Keeper == "" {
 		return nil
 	}
-	read, err := trust.Read(ctx, s.conns[s.verdict.Keeper])
-	if err != nil {
-		return err
+	read := s.firstKeys
+	if read == nil || s.verdict.Keeper != s.Cluster.KubeMasters[0].Name {
+		var err error
+		if read, err = trust.Read(ctx, s.conns[s.verdict.Keeper]); err != nil {
+			return err
+		}
 	}
 	*bundle = *read
 	s.uid = bundle.UID()
 	return nil
 }
 
-// reach is the way to the cluster. One whose API does not answer is not asked
+// meeting is the way to the cluster. One whose API does not answer is not asked
 // anything before it has been repaired.
-func (s *Session) reach(ctx context.Context, bundle *trust.Bundle) *cluster.Access {
+func (s *Session) meeting(ctx context.Context, bundle *trust.Bundle) *cluster.Access {
 	if s.verdict.Standing != identity.Existing {
 		return s.way(bundle)
 	}
@@ -163,7 +270,7 @@ func (s *Session) reach(ctx context.Context, bundle *trust.Bundle) *cluster.Acce
 
 // way is the way to the cluster, not yet open.
 func (s *Session) way(bundle *trust.Bundle) *cluster.Access {
-	a := &cluster.Access{Port: uint16(s.Cluster.API.Port), Bundle: bundle, Now: s.options.Now} //nolint:gosec // a validated port
+	a := &cluster.Access{Port: uint16(s.Cluster.API.Port), Bundle: bundle, Now: s.options.Now, Permit: s.permit} //nolint:gosec // a validated port
 	for _, m := range s.Cluster.KubeMasters {
 		if conn := s.conns[m.Name]; conn != nil {
 			a.Masters = append(a.Masters, cluster.Master{Name: m.Name, Address: m.Address, Dial: conn.DialContext})
@@ -176,28 +283,35 @@ func (s *Session) way(bundle *trust.Bundle) *cluster.Access {
 // those in the API a request or two.
 const observers = 32
 
-// observe tells how each thing is now.
-func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
-	seen := resource.Seen{Hosts: s.seen, Cluster: s.access}
-	have := make(map[plan.ID]plan.State, len(s.resources))
-	var mu sync.Mutex
+// observe tells how each thing is now. items are those of the resources.
+func (s *Session) observe(ctx context.Context, items []plan.Item) (map[plan.ID]plan.State, error) {
+	seen := resource.Seen{Hosts: s.seen}
+	if s.access != nil {
+		seen.Cluster = s.access.Glance()
+	}
+	states := make([]plan.State, len(items))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(observers)
-	for _, r := range s.resources {
+	var next atomic.Int64
+	for range observers {
 		g.Go(func() error {
-			id := r.Item().ID
-			state, err := r.Observe(ctx, seen)
-			if err != nil {
-				return fmt.Errorf("looking at %s: %w", id, err)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(items) || ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				var err error
+				if states[i], err = s.resources[i].Observe(ctx, seen); err != nil {
+					return fmt.Errorf("looking at %s: %w", items[i].ID, err)
+				}
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			have[id] = state
-			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
+	}
+	have := make(map[plan.ID]plan.State, len(items))
+	for i, item := range items {
+		have[item.ID] = states[i]
 	}
 	return have, nil
 }

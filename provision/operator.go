@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/user"
+	"slices"
 	"strings"
 
 	"github.com/droverctl/drover/inventory"
@@ -14,8 +15,8 @@ import (
 )
 
 // Kubeconfig is a kubeconfig for the cluster's operator: a secret, with a
-// certificate made for it. It goes to the inventory's endpoint, or to the first
-// master where there is none.
+// certificate made for it. It goes to the inventory's endpoint, or where there is
+// none to the first master that was reached.
 func (s *Session) Kubeconfig() ([]byte, error) {
 	if s.verdict.Standing != identity.Existing {
 		return nil, fmt.Errorf("there is no cluster %q yet: `drover apply` makes it", s.Cluster.Name)
@@ -23,6 +24,9 @@ func (s *Session) Kubeconfig() ([]byte, error) {
 	server := s.Cluster.API.Endpoint
 	if server == "" {
 		m := s.Cluster.KubeMasters[0]
+		if i := slices.IndexFunc(s.Cluster.KubeMasters, func(m inventory.Host) bool { return s.Away[m.Name] == nil }); i >= 0 {
+			m = s.Cluster.KubeMasters[i]
+		}
 		server = netip.AddrPortFrom(m.Address, uint16(s.Cluster.API.Port)).String() //nolint:gosec // a validated port
 	}
 	name := "operator"

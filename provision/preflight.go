@@ -6,10 +6,13 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/ospackage"
+	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/preflight"
+	"github.com/droverctl/drover/provision/internal/reach"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/survey"
 	"github.com/droverctl/drover/provision/plan"
@@ -40,19 +43,41 @@ type Survey struct {
 	Facts   []Facts // in the inventory's order
 	// Away are the hosts that could not be asked, and why.
 	Away map[string]error
+	At   time.Time // when they were asked
 }
 
 // TakeSurvey asks every host of the inventory what it is. It only looks, and needs
 // neither a cluster nor anything to install one from.
 func TakeSurvey(ctx context.Context, c *inventory.Cluster, o Options) Survey {
-	s := &Session{Cluster: c, options: o.filled()}
+	s := begin(c, o)
 	defer s.Close()
-	targets := slices.DeleteFunc(s.targets(), func(t ssh.Target) bool { return !isHost(c, t.Name) })
-	s.connect(ctx, targets)
+	return s.surveyAll(ctx)
+}
+
+// TakePreflight is TakeSurvey with what stands in the way on the hosts that were
+// asked. Hosts that are in no cluster yet listen on the ports they will need while
+// it looks who reaches them.
+func TakePreflight(ctx context.Context, c *inventory.Cluster, o Options) (Survey, []Finding, error) {
+	s := begin(c, o)
+	defer s.Close()
+	v := s.surveyAll(ctx)
+	in := preflight.Inputs{Cluster: c, Facts: map[string]Facts{}, Authorities: map[string][]pki.Description{}, Now: v.At}
+	for _, f := range v.Facts {
+		in.Facts[f.Host], in.Authorities[f.Host] = f, f.Authorities
+	}
+	var err error
+	in.Reach, err = s.reachable(ctx, in.Facts)
+	return v, preflight.Check(in), err
+}
+
+func (s *Session) surveyAll(ctx context.Context) Survey {
+	hosts := hostNames(s.Cluster)
+	targets := slices.DeleteFunc(s.targets(), func(t ssh.Target) bool { return !hosts[t.Name] })
+	s.reach(ctx, targets, nil)
 	seen, away := s.survey(ctx, targets)
 	maps.Copy(s.Away, away)
-	out := Survey{Cluster: c, Facts: []Facts{}, Away: s.Away}
-	for _, h := range c.Hosts() {
+	out := Survey{Cluster: s.Cluster, Facts: []Facts{}, Away: s.Away, At: s.options.Now()}
+	for _, h := range s.Cluster.Hosts() {
 		if f, ok := seen[h.Name]; ok {
 			out.Facts = append(out.Facts, f)
 		}
@@ -60,21 +85,29 @@ func TakeSurvey(ctx context.Context, c *inventory.Cluster, o Options) Survey {
 	return out
 }
 
-func isHost(c *inventory.Cluster, name string) bool {
-	return slices.ContainsFunc(c.Hosts(), func(h inventory.Host) bool { return h.Name == name })
-}
-
-// Preflight is what stands in the way on the hosts that were asked.
-func (v Survey) Preflight() []Finding {
-	in := preflight.Inputs{Cluster: v.Cluster, Facts: map[string]Facts{}}
-	for _, f := range v.Facts {
-		in.Facts[f.Host] = f
+// reachable tries the ports that hosts which are to join will need.
+func (s *Session) reachable(ctx context.Context, facts map[string]Facts) (preflight.Reach, error) {
+	hosts := map[string]reach.Host{}
+	for name, c := range s.conns {
+		if s.Away[name] == nil {
+			hosts[name] = c
+		}
 	}
-	return preflight.Check(in)
+	links := preflight.Links(s.Cluster, facts, func(name string) bool { return hosts[name] != nil })
+	return reach.Look(ctx, hosts, links)
 }
 
-// Preflight is what stands in the way on the hosts that a plan would touch. A plan
-// that touches none asks none.
+// hostNames are the hosts' names: what is not among them is a BIG-IP, or the cluster.
+func hostNames(c *inventory.Cluster) map[string]bool {
+	names := map[string]bool{}
+	for _, h := range c.Hosts() {
+		names[h.Name] = true
+	}
+	return names
+}
+
+// Preflight is what stands in the way on the hosts that a plan would touch, and of
+// the cluster as a whole. A plan that touches no host asks none.
 func (s *Session) Preflight(ctx context.Context, p plan.Plan) ([]Finding, error) {
 	touched := s.touched(p)
 	targets := slices.DeleteFunc(s.targets(), func(t ssh.Target) bool { return !touched[t.Name] })
@@ -82,20 +115,38 @@ func (s *Session) Preflight(ctx context.Context, p plan.Plan) ([]Finding, error)
 	if len(away) > 0 { // they were there a moment ago
 		return nil, errors.Join(slices.Collect(maps.Values(away))...)
 	}
-	in := preflight.Inputs{Cluster: s.Cluster, Facts: seen, Others: map[string]preflight.Identity{}}
+	in := preflight.Inputs{
+		Cluster: s.Cluster, Facts: seen, Others: map[string]preflight.Identity{}, Authorities: s.held(), Now: s.options.Now(),
+	}
 	for name, snap := range s.seen {
 		if _, asked := seen[name]; !asked {
 			in.Others[name] = preflight.Identity{Hostname: snap.Hostname, MachineID: snap.MachineID}
 		}
 	}
+	var err error
+	if in.Reach, err = s.reachable(ctx, seen); err != nil {
+		return nil, err
+	}
 	return preflight.Check(in), nil
+}
+
+// held are the authorities that the run signs with, once there are any.
+func (s *Session) held() map[string][]pki.Description {
+	held := map[string][]pki.Description{}
+	if s.verdict.Keeper == "" {
+		return held
+	}
+	for _, ca := range pki.CAs() {
+		held[s.verdict.Keeper] = append(held[s.verdict.Keeper], s.access.Bundle.Authority(ca.Name).Describe())
+	}
+	return held
 }
 
 // touched are the hosts that a plan does something on: waiting is nothing.
 func (s *Session) touched(p plan.Plan) map[string]bool {
-	touched := map[string]bool{}
+	touched, hosts := map[string]bool{}, hostNames(s.Cluster)
 	for _, c := range p.Pending() {
-		if name := c.ID.Host(); !c.Condition && isHost(s.Cluster, name) {
+		if name := c.ID.Host(); !c.Condition && hosts[name] {
 			touched[name] = true
 		}
 	}

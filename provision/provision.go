@@ -13,6 +13,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/engine"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
+	"github.com/droverctl/drover/provision/internal/lock"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
@@ -23,11 +24,25 @@ import (
 // Options are what a run is told besides the inventory. The zero value is usable.
 type Options struct {
 	SSH ssh.Options
-	// Parallel is how many hosts are connected to and looked at at once; 0 is 128.
+	// SudoPassword is for hosts of which the inventory says none; nil when there is
+	// none for them.
+	SudoPassword func(context.Context) (string, error)
+	// Parallel is how many hosts are connected to and looked at at once; 0 is 512.
 	Parallel int
 	// PerHost is how many changes run on one host at once; 0 is 4.
 	PerHost int
-	Now     func() time.Time
+	// Verify is whether every installed file is digested, to tell whether it is what was
+	// installed; else its size, times and inode tell.
+	Verify bool
+	// Grace is how long what is under way may take to end when the run is stopped;
+	// 0 is 30 s.
+	Grace time.Duration
+	Now   func() time.Time
+	// Sink is told of each host that is connected to and looked at; may be nil.
+	Sink report.Sink
+	// Command is told of every command that a host was asked to run, when it has
+	// ended, from many goroutines; may be nil.
+	Command func(report.Command)
 }
 
 // Session is one run: the connections to the hosts and what was seen of them.
@@ -42,18 +57,23 @@ type Session struct {
 	conns     map[string]*ssh.Conn
 	seen      map[string]facts.Snapshot
 	verdict   identity.Verdict
-	uid       string // of the cluster, once there is one
+	uid       string        // of the cluster, once there is one
+	firstKeys *trust.Bundle // that the first master holds; nil when it holds none that is whole
 	access    *cluster.Access
 	kept      desired.Kept
 	resources []resource.Resource
-	calico    []byte // its release manifest
+	rendered  desired.Renderings
+	calico    []byte     // its release manifest
+	masters   []string   // that there are, whatever the inventory says
+	holding   *lock.Held // nil: nothing may be changed, unless
+	unlocked  bool       // nobody can have the lock
 }
 
 // Open connects to every host of the inventory and looks at each, once. Hosts
 // that cannot be reached are in Away; it fails when what was seen must not be
 // touched, or when there is nothing to work from.
 func Open(ctx context.Context, c *inventory.Cluster, o Options) (*Session, error) {
-	s := &Session{Cluster: c, options: o.filled()}
+	s := begin(c, o)
 	if err := s.open(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -61,15 +81,31 @@ func Open(ctx context.Context, c *inventory.Cluster, o Options) (*Session, error
 	return s, nil
 }
 
+// begin is a session without connections. It has to be closed.
+func begin(c *inventory.Cluster, o Options) *Session {
+	o = o.filled()
+	if c.SSH.ConfigFile != "" {
+		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
+	}
+	return &Session{Cluster: c, options: o}
+}
+
 func (s *Session) open(ctx context.Context) (err error) {
 	bundle, err := trust.Generate(s.options.Now()) // for a cluster that begins
 	if err != nil {
 		return err
 	}
+	// What is wanted says where to look; it is worked out while hosts are connected to.
 	var unready error
-	s.resources, unready = s.want(ctx, bundle) // what is wanted says where to look
-	s.connect(ctx, s.targets())
-	s.look(ctx)
+	wanted := make(chan struct{})
+	go func() {
+		defer close(wanted)
+		s.resources, unready = s.want(ctx, bundle, nil)
+	}()
+	s.look(ctx, wanted)
+	if ctx.Err() != nil { // what was not seen then is not away
+		return context.Cause(ctx)
+	}
 	if err := identity.Refused(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)
 	}
@@ -83,23 +119,25 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.trust(ctx, bundle); err != nil {
 		return err
 	}
-	s.access = s.reach(ctx, bundle)
+	s.access = s.meeting(ctx, bundle)
 	if err := s.meet(ctx); err != nil {
 		return s.withAway(err)
 	}
-	s.resources, err = s.want(ctx, bundle) // and now that it is known what there is
+	if len(s.Away) > 0 || !s.kept.Nobody() { // else it is what was wanted at first
+		s.resources, err = s.want(ctx, bundle, s.Away)
+	}
 	return err
 }
 
 // Plan compares what is wanted with what was seen. It changes nothing.
 func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
-	have, err := s.observe(ctx)
-	if err != nil {
-		return plan.Plan{}, err
-	}
 	items := make([]plan.Item, len(s.resources))
 	for i, r := range s.resources {
 		items[i] = r.Item()
+	}
+	have, err := s.observe(ctx, items)
+	if err != nil {
+		return plan.Plan{}, err
 	}
 	p, err := plan.Diff(s.Cluster.Name, items, have)
 	p.Standing, p.UID = s.Standing(), s.uid
@@ -107,8 +145,10 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 	return p, err
 }
 
-// Apply carries a plan of this session out, looking again after each change.
-func (s *Session) Apply(ctx context.Context, p plan.Plan, sink report.Sink) report.Report {
+// Apply carries a plan of the lock's session out, looking again after each change.
+// It ends when the lock is lost.
+func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
+	s, ctx := l.session, l.held.Context()
 	s.access.Open() // from here on there is a cluster to ask
 	writers := map[string]host.Writer{}
 	for name, c := range s.conns {
@@ -120,12 +160,21 @@ func (s *Session) Apply(ctx context.Context, p plan.Plan, sink report.Sink) repo
 	}
 	releases := artifact.NewStore(s.fetcher())
 	defer releases.Close() // what is in it has no name and can be had again
+	peers := s.peers(p, byID, sink)
+	if peers != nil {
+		defer peers.End(ctx)
+	}
 	e := engine.Engine{
-		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access, Releases: releases},
-		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Look: s.lookAt,
+		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access, Releases: releases, Peers: peers},
+		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Grace: s.options.Grace, Look: s.lookAgain,
 	}
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
 	r.ByHand = desired.ByHand(s.Cluster, p, r.Outcomes)
+	for _, t := range s.targets() {
+		if s.Away[t.Name] != nil {
+			r.Away = append(r.Away, t.Name)
+		}
+	}
 	return r
 }
 
@@ -145,9 +194,15 @@ func (s *Session) settle(ctx context.Context, w resource.World, p plan.Plan, r r
 		w.Waiting = func(text string) {
 			sink.Event(report.Event{Time: s.options.Now(), Kind: report.Waiting, ID: c.ID, Action: c.Action, Text: text})
 		}
-		if err := gate.Apply(ctx, w, c); err != nil {
-			sink.Event(report.Event{Time: s.options.Now(), Kind: report.Failed, ID: c.ID, Action: c.Action, Err: err})
-			r.Outcomes = append(r.Outcomes, report.Outcome{Change: c, Kind: report.Failed, Err: err})
+		began := s.options.Now()
+		if err := resource.Explained(ctx, gate, w, gate.Apply(ctx, w, c)); err != nil {
+			kind := report.Failed
+			if ctx.Err() != nil {
+				kind, r.Stopped = report.Cut, context.Cause(ctx)
+			}
+			took := s.options.Now().Sub(began)
+			sink.Event(report.Event{Time: s.options.Now(), Kind: kind, ID: c.ID, Action: c.Action, Err: err, Took: took})
+			r.Outcomes = append(r.Outcomes, report.Outcome{Change: c, Kind: kind, Err: err, Took: took})
 		}
 	}
 	r.Took += s.options.Now().Sub(start)
@@ -172,21 +227,24 @@ func (s *Session) Close() {
 	for _, c := range s.conns {
 		c.Close()
 	}
+	if s.options.SSH.Jumps != nil {
+		s.options.SSH.Jumps.Close()
+	}
 }
 
 // Standing tells whether the cluster is "new", "beginning" or "existing".
 func (s *Session) Standing() string { return string(s.verdict.Standing) }
 
 // want is everything the inventory asks of the hosts that are not away.
-func (s *Session) want(ctx context.Context, bundle *trust.Bundle) ([]resource.Resource, error) {
+func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[string]error) ([]resource.Resource, error) {
 	lock, manifest, err := s.artifacts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rs, err := desired.Build(desired.Inputs{
 		Cluster: s.Cluster, Lock: lock, Bundle: bundle, CalicoManifest: manifest,
-		NewCluster: s.verdict.Standing != identity.Existing, Kept: s.kept, Now: s.options.Now,
-		Away: func(name string) bool { return s.Away[name] != nil },
+		NewCluster: func() bool { return s.verdict.Standing != identity.Existing }, Kept: s.kept, Now: s.options.Now,
+		Away: func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("what the inventory asks for: %w", err)
@@ -196,10 +254,30 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle) ([]resource.Re
 
 func (o Options) filled() Options {
 	if o.Parallel == 0 {
-		o.Parallel = 128
+		o.Parallel = 512
 	}
 	if o.PerHost == 0 {
 		o.PerHost = 4
+	}
+	// What all connections of a run share.
+	if o.SSH.Files == nil {
+		o.SSH.Files = &ssh.Files{}
+	}
+	if o.SSH.Jumps == nil {
+		o.SSH.Jumps = &ssh.Jumps{}
+	}
+	if o.SSH.Keys == nil {
+		o.SSH.Keys = &ssh.Keys{}
+	}
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	if o.Command != nil {
+		o.SSH.Trace = func(t ssh.Trace) {
+			o.Command(report.Command{
+				Host: t.Host, Text: t.Cmd, Start: t.Start, Took: t.Took, Exit: t.Exit, Err: t.Err, Sent: t.Sent, Received: t.Received,
+			})
+		}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/bgp"
@@ -38,8 +39,12 @@ type Reset struct {
 	Warnings []string
 
 	session *Session
+	names   []string        // that were given
 	etcd    *cluster.Access // nil: no etcd is known of
 	done    func()
+
+	mu    *sync.Mutex
+	wiped []string // that nothing else of drover's is on any more
 }
 
 // ResetHost is one host that was reached.
@@ -62,39 +67,68 @@ type ResetBigIP struct {
 
 // PlanReset looks at what there is to take from the hosts named, or from all.
 func PlanReset(ctx context.Context, c *inventory.Cluster, names []string, o Options) (*Reset, error) {
-	r := &Reset{Cluster: c.Name, session: &Session{Cluster: c, options: o.filled()}, Away: map[string]error{}}
-	if err := r.plan(ctx, names); err != nil {
+	r := &Reset{Cluster: c.Name, session: begin(c, o), names: names}
+	if err := r.plan(ctx); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
+// Names are the hosts and BIG-IPs that something is to be taken from.
+func (r *Reset) Names() []string {
+	var names []string
+	for _, h := range r.Hosts {
+		if !h.Bare() {
+			names = append(names, h.Name)
+		}
+	}
+	for _, b := range r.BigIPs {
+		if len(b.Lines) > 0 {
+			names = append(names, b.Name)
+		}
+	}
+	return names
+}
+
 // Close ends the connections.
 func (r *Reset) Close() {
-	if r.done != nil {
-		r.done()
-	}
+	r.letGo()
 	r.session.Close()
 }
 
-func (r *Reset) plan(ctx context.Context, names []string) error {
+func (r *Reset) letGo() {
+	if r.done != nil {
+		r.done()
+	}
+	if r.session.access != nil {
+		r.session.access.Close()
+	}
+}
+
+func (r *Reset) plan(ctx context.Context) error {
 	s := r.session
+	r.Away, r.mu = map[string]error{}, &sync.Mutex{}
 	bundle, err := trust.Generate(s.options.Now()) // certificates are told by their paths
 	if err != nil {
 		return err
 	}
-	if err := r.choose(names, bundle); err != nil {
+	if err := r.choose(r.names, bundle); err != nil {
 		return err
 	}
-	s.connect(ctx, s.targets())
-	s.look(ctx)
+	known := make(chan struct{})
+	close(known)
+	s.look(ctx, known)
+	if ctx.Err() != nil { // what was not seen then is not away
+		return context.Cause(ctx)
+	}
 	for _, h := range r.Hosts {
 		if why := s.Away[h.Name]; why != nil {
 			r.Away[h.Name] = why
 		}
 	}
 	r.Hosts = slices.DeleteFunc(r.Hosts, func(h ResetHost) bool { return r.Away[h.Name] != nil })
+	s.masters = s.noted()
 	for _, p := range identity.Foreign(s.Cluster, s.seen) {
 		if slices.ContainsFunc(r.Hosts, func(h ResetHost) bool { return h.Name == p.Host }) {
 			return fmt.Errorf("%s: %s", p.Summary, p.Fix)
@@ -178,7 +212,7 @@ func (r *Reset) reach(ctx context.Context, bundle *trust.Bundle) {
 		r.Warnings = append(r.Warnings, err.Error())
 		return
 	}
-	s.access = s.reach(ctx, bundle)
+	s.access = s.meeting(ctx, bundle)
 	r.Warnings = append(r.Warnings, s.Warnings...)
 	r.etcd, r.done = s.anyway() // it may be well although the API is not
 }

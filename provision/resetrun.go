@@ -4,23 +4,128 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/bgp"
 	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/engine"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/history"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/report"
 )
 
-// Run takes everything away: the nodes first, so that while any is left there is
-// an API to ask about it, and the BIG-IPs' side last.
-func (r *Reset) Run(ctx context.Context, sink report.Sink) error {
+// Lock takes the fleet's lock for the reset. When others may have changed something
+// since it was looked up, it is looked up anew, and has to be the same.
+func (r *Reset) Lock(ctx context.Context, req LockRequest) (*Lock, error) {
+	l, err := r.session.Lock(ctx, req)
+	if err != nil || l.Fresh {
+		return l, err
+	}
+	was := r.shown()
+	again := Reset{Cluster: r.Cluster, session: r.session, names: r.names}
+	if err = again.plan(l.Context()); err == nil {
+		r.letGo()
+		*r = again
+		if is := r.shown(); is != was {
+			err = errors.New("nothing was removed: another drover changed what there is to remove in the meantime: run it again and look at it")
+		}
+	}
+	if err != nil {
+		l.Release(Outcome{Kind: history.Failed})
+		return nil, err
+	}
+	return l, nil
+}
+
+// shown is what the operator was shown, as text.
+func (r *Reset) shown() string {
+	var b strings.Builder
+	for _, h := range r.Hosts {
+		kinds := maps.Clone(h.Traces)
+		delete(kinds, "lock") // this run's own among them
+		fmt.Fprintln(&b, h.Name, kinds)
+	}
+	fmt.Fprintln(&b, r.BigIPs, r.Workloads, r.WorkloadsUnknown != "", len(r.Away))
+	return b.String()
+}
+
+// Run takes everything away, under the lock, and gives that back: the nodes first, so that while any is left there is
+// an API to ask about it, and the BIG-IPs' side last. When ctx ends nothing more is
+// begun, and what is under way has the grace to end.
+func (r *Reset) Run(l *Lock, sink report.Sink) error {
+	err := r.carryOut(l.Context(), sink)
+	l.release(OutcomeOfError(l.Context(), err), r.wiped)
+	return err
+}
+
+// RunUnlocked is Run where nobody can have the lock, because too few masters are
+// left.
+func (r *Reset) RunUnlocked(ctx context.Context, sink report.Sink) error {
+	r.session.unlocked = true
+	err := r.carryOut(ctx, sink)
+	return errors.Join(err, eachOf(r.session.those(r.wiped), func(c *ssh.Conn) error { return reset.Forget(context.WithoutCancel(ctx), c) }))
+}
+
+func (r *Reset) carryOut(ctx context.Context, sink report.Sink) error {
+	work, release := engine.Finish(ctx, r.session.options.Grace)
+	defer release()
+	under := &underWay{names: map[string]bool{}}
+	defer engine.OnStop(ctx, func() {
+		e := engine.Stopping(ctx, under.list(), r.session.options.Grace)
+		e.Time = r.session.options.Now()
+		sink.Event(e)
+	})()
+	return r.run(ctx, work, under, sink)
+}
+
+// underWay are the hosts that something is done to at the moment.
+type underWay struct {
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (u *underWay) list() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Collect(maps.Keys(u.names))
+}
+
+// do does something to a host, unless the run was stopped.
+func (u *underWay) do(ctx context.Context, name string, what func() error) error {
+	u.mu.Lock()
+	if ctx.Err() != nil {
+		u.mu.Unlock()
+		return &LeftError{Host: name, Err: context.Cause(ctx)}
+	}
+	u.names[name] = true
+	u.mu.Unlock()
+	err := what()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.names, name)
+	return err
+}
+
+// LeftError is a host that a stopped reset had not begun with.
+type LeftError struct {
+	Host string
+	Err  error
+}
+
+func (e *LeftError) Error() string { return e.Host + ": left as it was: " + e.Err.Error() }
+func (e *LeftError) Unwrap() error { return e.Err }
+
+func (r *Reset) run(ctx, work context.Context, under *underWay, sink report.Sink) error {
+	var errs []error
 	for _, role := range []inventory.Role{inventory.RoleNode, inventory.RoleMaster} {
 		hosts := slices.DeleteFunc(slices.Clone(r.Hosts), func(h ResetHost) bool { return h.Role != role || h.Bare() })
 		groups := [][]ResetHost{hosts}
@@ -28,19 +133,32 @@ func (r *Reset) Run(ctx context.Context, sink report.Sink) error {
 			groups = slices.Collect(slices.Chunk(hosts, 1)) // etcd changes by one member at a time
 		}
 		for _, group := range groups {
-			errs := r.all(group, func(_ int, h ResetHost) error { return r.wipe(ctx, h, sink) })
-			if err := errors.Join(errs...); err != nil {
-				return err // masters stay while a node could not be reset
+			errs = append(errs, r.all(group, func(_ int, h ResetHost) error {
+				return under.do(ctx, h.Name, func() error { return r.told(h.Name, sink, func() error { return r.wipe(work, h, sink) }) })
+			})...)
+			// Masters stay while a node could not be reset. Who stopped it is told of
+			// all that was left.
+			if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
+				return err
 			}
 		}
 	}
-	var errs []error
 	for _, b := range r.BigIPs {
 		if len(b.Lines) > 0 {
-			errs = append(errs, r.removeNeighbors(ctx, b, sink))
+			errs = append(errs, under.do(ctx, b.Name, func() error {
+				return r.told(b.Name, sink, func() error { return r.removeNeighbors(work, b, sink) })
+			}))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// told tells of what is done to a host, and how it ended.
+func (r *Reset) told(name string, sink report.Sink, do func() error) error {
+	begun := r.session.hostStarted(sink, name, "reset")
+	err := do()
+	r.session.hostEnded(sink, name, "reset", begun, err)
+	return err
 }
 
 // wipe resets one host. One whose cluster goes on is first taken off etcd, while
@@ -60,6 +178,9 @@ func (r *Reset) wipe(ctx context.Context, h ResetHost, sink report.Sink) error {
 			return err
 		}
 	}
+	r.mu.Lock()
+	r.wiped = append(r.wiped, h.Name)
+	r.mu.Unlock()
 	r.note(sink, start, h.Name+"  reset")
 	return nil
 }

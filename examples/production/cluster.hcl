@@ -50,9 +50,12 @@ ssh {
 
 # A mirror holds MIRROR/HOST/PATH for what upstream has at https://HOST/PATH.
 # Hosts that cannot reach it are sent releases from here: pull = "push".
+# Either way, hosts hand on to each other what they have: with fan_out the mirror
+# (or what leads from here to the hosts) carries each release about once.
 artifacts {
   mirror   = "https://mirror.example.net/kubernetes"
   registry = "registry.example.net"
+  fan_out  = true # each host listens on TCP 10270 while it has something to hand on
 }
 
 # What drover does not model is passed through to the component's own

@@ -27,6 +27,8 @@ artifacts {
   registry_http = true
   lock          = "my.lock.json"
   pull          = "push"
+  fan_out       = true
+  fan_out_port  = 10271
 }
 
 etcd {

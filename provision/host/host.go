@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 )
@@ -115,7 +116,27 @@ type ExitError struct {
 }
 
 func (e *ExitError) Error() string {
-	return fmt.Sprintf("%s: %s: exit code %d: %s", e.Host, e.Cmd, e.Exit, strings.TrimSpace(e.Stderr))
+	text := fmt.Sprintf("%s: %s: exit code %d: %s", e.Host, e.Cmd, e.Exit, strings.TrimSpace(e.Stderr))
+	return withFix(text, remedy(e.Stderr))
+}
+
+// remedy helps against the few things that every command says in the same words,
+// whatever it was about to do. Nothing is decided by it.
+func remedy(stderr string) string {
+	switch {
+	case strings.Contains(stderr, "No space left on device"):
+		return "make room there (`df -h` and `df -i` show where there is none), and run it again"
+	case strings.Contains(stderr, "Read-only file system"):
+		return "look at how it is mounted (`findmnt`), and in the kernel's log why: a broken disk is mounted read-only"
+	}
+	return ""
+}
+
+func withFix(text, fix string) string {
+	if fix == "" {
+		return text
+	}
+	return text + "\n  fix: " + fix
 }
 
 // UnreachableError is a host that could not be spoken to: refused, timed out, or
@@ -125,13 +146,31 @@ type UnreachableError struct {
 	Host string
 	Op   string // what was being done
 	Err  error
+	Fix  string // what to do about it; empty where nothing is known
+	// Lost says that the connection is gone for good, and not only this command.
+	Lost bool
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("%s: unreachable while %s: %v", e.Host, e.Op, e.Err)
+	return withFix(fmt.Sprintf("%s: unreachable while %s: %v", e.Host, e.Op, e.Err), e.Fix)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Lost reports whether an error comes of connections that are gone for good, all of
+// them if it comes of several: trying again is of no use.
+func Lost(err error) bool {
+	switch e := err.(type) {
+	case *UnreachableError:
+		return e.Lost
+	case interface{ Unwrap() error }:
+		return Lost(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		all := e.Unwrap()
+		return len(all) > 0 && !slices.ContainsFunc(all, func(err error) bool { return !Lost(err) })
+	}
+	return false
+}
 
 // AuthError is a host that does not let us in, or that we do not trust: a
 // rejected key, a host key that is unknown or another than the known one, a sudo
@@ -143,7 +182,7 @@ type AuthError struct {
 }
 
 func (e *AuthError) Error() string {
-	return fmt.Sprintf("%s: %v\n  fix: %s", e.Host, e.Err, e.Fix)
+	return withFix(fmt.Sprintf("%s: %v", e.Host, e.Err), e.Fix)
 }
 
 func (e *AuthError) Unwrap() error { return e.Err }

@@ -140,7 +140,7 @@ func Diff(cluster string, want []Item, have map[ID]State) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	p := Plan{SchemaVersion: SchemaVersion, Cluster: cluster, Changes: []Change{}}
+	p := Plan{SchemaVersion: SchemaVersion, Cluster: cluster, Changes: make([]Change, 0, len(sorted))}
 	changed := map[ID]bool{}
 	for _, item := range sorted {
 		before, seen := have[item.ID]
@@ -148,7 +148,9 @@ func Diff(cluster string, want []Item, have map[ID]State) (Plan, error) {
 			return Plan{}, fmt.Errorf("plan: %s was not observed", item.ID)
 		}
 		c := compare(item, before, changed)
-		changed[item.ID] = c.Action != NoOp
+		if c.Action != NoOp {
+			changed[item.ID] = true
+		}
 		p.Changes = append(p.Changes, c)
 	}
 	return p, nil
@@ -217,40 +219,44 @@ func short(s string) string {
 // order sorts items so that each follows what it needs, and otherwise keeps the
 // order they were given in.
 func order(items []Item) ([]Item, error) {
-	byID := make(map[ID]Item, len(items))
-	for _, i := range items {
-		if _, twice := byID[i.ID]; twice {
+	index := make(map[ID]int, len(items))
+	for n, i := range items {
+		if _, twice := index[i.ID]; twice {
 			return nil, fmt.Errorf("plan: %s is wanted twice", i.ID)
 		}
-		byID[i.ID] = i
+		index[i.ID] = n
 	}
 	const visiting, done = 1, 2
-	mark := make(map[ID]int, len(items))
+	mark := make([]byte, len(items))
 	sorted := make([]Item, 0, len(items))
-	var visit func(i Item, path []ID) error
-	visit = func(i Item, path []ID) error {
-		switch mark[i.ID] {
+	var path []ID
+	var visit func(n int) error
+	visit = func(n int) error {
+		i := &items[n]
+		switch mark[n] {
 		case done:
 			return nil
 		case visiting:
 			return fmt.Errorf("plan: %s needs itself: %v", i.ID, append(path, i.ID))
 		}
-		mark[i.ID] = visiting
-		for _, id := range slices.Concat(i.Needs, i.Triggers) {
-			need, ok := byID[id]
-			if !ok {
-				return fmt.Errorf("plan: %s needs %s, which is not wanted", i.ID, id)
-			}
-			if err := visit(need, append(path, i.ID)); err != nil {
-				return err
+		mark[n], path = visiting, append(path, i.ID)
+		for _, ids := range [...][]ID{i.Needs, i.Triggers} {
+			for _, id := range ids {
+				need, ok := index[id]
+				if !ok {
+					return fmt.Errorf("plan: %s needs %s, which is not wanted", i.ID, id)
+				}
+				if err := visit(need); err != nil {
+					return err
+				}
 			}
 		}
-		mark[i.ID] = done
-		sorted = append(sorted, i)
+		mark[n], path = done, path[:len(path)-1]
+		sorted = append(sorted, *i)
 		return nil
 	}
-	for _, i := range items {
-		if err := visit(i, nil); err != nil {
+	for n := range items {
+		if err := visit(n); err != nil {
 			return nil, err
 		}
 	}

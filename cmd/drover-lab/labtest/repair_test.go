@@ -155,7 +155,7 @@ func TestUpAgainRepairsTheFabric(t *testing.T) {
 	ids, mark := l.bootIDs(t), l.leaveMark(t, "kube-node-1")
 	link := filepath.Join("/sys/class/net", strings.Fields(l.adminLink(t))[0])
 	system(t, "ip", "netns", "del", l.Namespace("fabric"))
-	labkit.Await(t, 10*time.Second, "the kernel has taken the links away", func() error {
+	labkit.Await(t, time.Minute, "the kernel has taken the links away", func() error {
 		if _, err := os.Stat(link); err == nil {
 			return fmt.Errorf("%s is still there", link)
 		}

@@ -129,7 +129,12 @@ func watchBootstrap(b *testing.B, path string) *stopwatch {
 		b.Fatal(err)
 	}
 	s.opened = time.Since(s.began)
-	r := session.Apply(b.Context(), p, s)
+	held, err := session.Lock(b.Context(), provision.LockRequest{Reason: "bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := held.Apply(p, s)
+	held.Release(provision.OutcomeOf(r))
 	s.took, s.cost = time.Since(s.began), session.Cost()
 	for _, o := range r.Failed() {
 		b.Errorf("%s: %s: %v", o.Change.ID, o.Kind, o.Err)

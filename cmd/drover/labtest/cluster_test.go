@@ -22,6 +22,7 @@ type cluster struct {
 	kubectlPath string
 	booted      time.Duration // how long the first apply took
 	kinds       []string      // that the API lists
+	open        bool          // root is let in
 }
 
 // drover runs drover on an inventory, whatever comes of it.
@@ -45,10 +46,10 @@ func (c *cluster) set(t testing.TB, s shape) {
 	c.inventory(t, c.Name, s)
 }
 
-// up makes the cluster's machines.
-func (c *cluster) up(t testing.TB) {
+// up makes the cluster's machines; flags are drover-lab's.
+func (c *cluster) up(t testing.TB, flags ...string) {
 	t.Helper()
-	r := c.Run(t, "up", c.inventory(t, c.Name, c.shape))
+	r := c.Run(t, append([]string{"up", c.inventory(t, c.Name, c.shape)}, flags...)...)
 	if r.Code != 0 {
 		t.Fatal(r)
 	}
@@ -194,7 +195,7 @@ var current struct {
 }
 
 // begin takes the lab of an earlier test down and makes the machines of another.
-func begin(t testing.TB, l lab, s shape) *cluster {
+func begin(t testing.TB, l lab, s shape, flags ...string) *cluster {
 	t.Helper()
 	suite.Need(t)
 	current.Lock()
@@ -204,7 +205,7 @@ func begin(t testing.TB, l lab, s shape) *cluster {
 	}
 	c := &cluster{lab: l, shape: s}
 	current.c = c
-	c.up(t)
+	c.up(t, flags...)
 	return c
 }
 

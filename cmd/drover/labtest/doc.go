@@ -18,9 +18,16 @@
 //	what has no verb is refused, untouched      TestRefusals
 //	a missing fragment takes nothing away       TestThreeMastersTwoNodes
 //	a saved plan is done as it is, or not       TestSavedPlan
+//	every way in that ssh has, and no other     TestWaysIn
 //	by hand: what to enter, and a wait for it   TestManualBigIP
-//	killed anywhere, it goes on from there      TestKilledApplyGoesOn
-//	hosts that reach no mirror are sent it all  TestPush
+//	disturbed anywhere, it goes on from there   TestDisturbedApplyGoesOn, TestLargerClusterKilledGoesOn
+//	one apply works at a time                   TestLock
+//	without one master all goes on, apply too   TestThreeMastersTwoNodes
+//	no secret where anybody else can look       TestSecrets
+//	hosts that reach no mirror are sent it all  TestPortsBetweenHosts/bootstrap by push
+//	ports that hosts do not reach are found     TestPortsBetweenHosts
+//	what is wrong is told, with its fix         TestWrongWorlds
+//	what does not come up says why              TestEvidence
 //	none of it passes on a broken cluster       TestChecksCanFail
 //
 // A suite has labs of its own (names, networks, a state directory); most tests

@@ -38,10 +38,15 @@ type shape struct {
 	Cluster                 string // its name; the lab's when empty
 	MaxPods                 int    // 0: drover's default
 	APIServerArgs           map[string]string
+	EtcdArgs                map[string]string
 	// Manual is how long a router that is managed by hand is waited for, by its
 	// name; drover configures the others.
 	Manual map[string]string
-	Push   bool // hosts are sent their releases
+	Push   bool   // hosts are sent their releases
+	FanOut bool   // hosts hand them on
+	Mirror string // the lab's own when empty
+	// Waived are checks of the preflight that nobody heeds.
+	Waived []string
 	// Unknown are masters that are named and not described.
 	Unknown []string
 	// Missing are hosts that nothing names.
@@ -49,6 +54,17 @@ type shape struct {
 	// At is where hosts are said to be, of those that are said to be elsewhere.
 	At         map[string]string
 	KnownHosts string // the lab's own when empty
+	// User is who drover logs in as, "ops" when empty, and SudoPassword a file with
+	// what sudo asks of them.
+	User, SudoPassword string
+	BGPPassword        string            // a file with that of all sessions, if they have one
+	Identity           string            // the key that drover logs in with; the lab's when empty
+	Install            bool              // OS packages may be installed
+	Waive              map[string]string // checks of the preflight, and why
+	Lock               string            // the suite's when empty
+	// Access is how hosts are reached, RouterAccess what differs for routers: attributes
+	// of ssh. The lab's own way when empty.
+	Access, RouterAccess string
 	// These are the cluster's for good; drover's defaults, or podCIDR and
 	// serviceCIDR, when empty.
 	Kubernetes, PodCIDR, ServiceCIDR string
@@ -111,21 +127,38 @@ cluster "{{.shape.Cluster}}" {
   service_cidr = "{{or .shape.ServiceCIDR "` + serviceCIDR + `"}}"
   {{with .shape.Kubernetes}}kubernetes = "{{.}}"{{end}}
 }
-{{with .shape.BlockSize}}calico {
+{{with .shape.Waived}}preflight {
+{{range .}}  waive "{{.}}" {
+    reason = "to see what comes of it"
+  }
+{{end}}}
+{{end}}{{with .shape.BlockSize}}calico {
   block_size = {{.}}
 }
 {{end -}}
 ssh {
-  user          = "ops"
   become        = "sudo"
+  {{with .shape.SudoPassword}}become_password = file("{{.}}"){{end}}
+  {{with .shape.Access}}{{.}}{{else}}user          = "{{or .shape.User "ops"}}"
   known_hosts   = "{{or .shape.KnownHosts (print .dir "/known_hosts")}}"
-  identity_file = "{{.dir}}/id_ed25519"
+  identity_file = "{{or .shape.Identity (print .dir "/id_ed25519")}}"{{end}}
 }
+{{if .shape.Install}}packages {
+  install = true
+}
+{{end}}{{with .shape.Waive}}preflight {
+{{range $check, $reason := .}}  waive "{{$check}}" {
+    reason = "{{$reason}}"
+  }
+{{end}}}
+{{end -}}
 artifacts {
-  mirror        = "http://{{.net}}.252"
+  mirror        = "{{or .shape.Mirror (print "http://" .net ".252")}}"
   registry      = "{{.net}}.252:5000"
   registry_http = true
   pull          = "{{if .shape.Push}}push{{else}}hosts{{end}}"
+  fan_out       = {{.shape.FanOut}}
+  {{with .shape.Lock}}lock = "{{.}}"{{end}}
 }
 {{range .masters}}kube_master "{{.}}" {
   address        = "{{call $.address .}}"
@@ -138,15 +171,20 @@ artifacts {
 {{end}}{{range $i, $name := .routers}}bigip "{{.}}" {
   peer_address = "{{call $.address .}}"
   as_number    = {{if $i}}64513{{else}}64512{{end}}
+  {{with $.shape.BGPPassword}}password = file("{{.}}"){{end}}
   {{with index $.shape.Manual $name}}manage = "manual"
   wait = "{{.}}"{{else}}manage = "ssh"{{end}}
   ssh {
     user   = "root"
     become = "none"
+    {{$.shape.RouterAccess}}
   }
 }
 {{end}}apiserver {
   extra_args = { {{range $k, $v := .shape.APIServerArgs}}"{{$k}}" = "{{$v}}" {{end}} }
+}
+etcd {
+  extra_args = { {{range $k, $v := .shape.EtcdArgs}}"{{$k}}" = "{{$v}}" {{end}} }
 }
 kubelet {
   {{if .shape.MaxPods}}max_pods = {{.shape.MaxPods}}{{end}}

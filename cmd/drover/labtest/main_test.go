@@ -23,14 +23,23 @@ var (
 	benchLab   = named("dt-bench", "10.94.3")
 	manualLab  = named("dt-manual", "10.94.4")
 	kubeadmLab = named("dt-kubeadm", "10.94.5")
-	pushLab    = named("dt-push", "10.94.6")
+	secretsLab = named("dt-secrets", "10.94.7")
+	fanOutLab  = named("dt-fanout", "10.94.14")
+	portsLab   = named("dt-ports", "10.94.9")
+	worldsLab  = named("dt-worlds", "10.94.10")
 )
 
 var suite = labkit.Suite{
 	Name:     "drover-clustertest",
 	StateDir: stateDir,
 	Binaries: []string{"DROVER_LAB", "DROVER"},
-	Labs:     []labkit.Lab{oneLab.Lab, threeLab.Lab, killLab.Lab, benchLab.Lab, manualLab.Lab, kubeadmLab.Lab, pushLab.Lab},
+	Labs: []labkit.Lab{
+		oneLab.Lab, threeLab.Lab, killLab.Lab, benchLab.Lab, manualLab.Lab, kubeadmLab.Lab,
+		secretsLab.Lab,
+		fanOutLab.Lab,
+		portsLab.Lab,
+		worldsLab.Lab,
+	},
 }
 
 func TestMain(m *testing.M) { os.Exit(suite.Main(m)) }

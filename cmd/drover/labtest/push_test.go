@@ -8,10 +8,10 @@ import (
 	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
-// Hosts that cannot reach the mirror are sent their releases from here. Only its
-// files are out of their reach: its address is the image registry's, too.
-func TestPush(t *testing.T) {
-	c := begin(t, pushLab, shape{Masters: 1, Nodes: 1, Routers: 1, Push: true})
+// bootstrapByPush makes a cluster of hosts that cannot reach the mirror: they are sent
+// their releases from here. Only its files are out of their reach: its address is the
+// image registry's, too.
+func (c *cluster) bootstrapByPush(t *testing.T) {
 	mirror := c.Net + ".252"
 	labkit.Each(c.hosts(), func(h string) {
 		_, err := c.try(t.Context(), h, fmt.Sprintf(`nft -f - <<EOF
@@ -33,8 +33,8 @@ EOF`, mirror))
 		t.FailNow()
 	}
 	c.bootstrap(t)
-	c.nodesReady(t)
-	c.routesHeld(t)
+	now(c.nodesReady)(t)
+	soon(c.routesHeld)(t)
 	c.inSync(t)
 	for _, h := range c.hosts() {
 		if left := c.ssh(t, h, "find /opt/drover -name '.drover*' -o -name .sent -o -name .partial"); left != "" {

@@ -18,10 +18,12 @@ func TestThreeMastersTwoNodes(t *testing.T) {
 		do   func(t *testing.T)
 	}{
 		{"a master that is off", c.nothingWithoutAllMasters},
+		{"a node that is off", c.bootstrapWithoutANode},
 		{"bootstrap", func(t *testing.T) { c.bootstrap(t); c.works(t) }},
 		{"apply again", c.applyAgain},
 		{"fragments that are missing", c.fragmentsKept},
 		{"a flag of the API servers", c.apiServersRestartUnseen},
+		{"a master that goes off", c.masterOff},
 	}
 	for _, step := range steps {
 		if !t.Run(step.name, step.do) {

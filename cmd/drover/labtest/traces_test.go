@@ -24,10 +24,12 @@ type traces struct {
 
 // look prints a host's files with their times, and its services with their last
 // start. What runs by itself is left out: logs, containers, what programs keep of
-// their own state. Calico renews its plugin's token by itself.
+// their own state. Calico renews its plugin's token by itself. That there was a run,
+// drover notes itself.
 const look = `
 find / /var/lib/kubelet -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/log -o -path /var/cache \
-	-o -path /var/lib/containerd -o -path /var/lib/etcd -o -path /var/lib/calico -o -path /var/lib/systemd -o -path /home \
+	-o -path /var/lib/drover/lock -o -path /var/lib/drover/epoch -o -path /var/lib/drover/history \
+	-o -path /var/lib/containerd -o -path /var/lib/etcd -o -path /var/lib/calico -o -path /var/lib/cni -o -path /var/lib/systemd -o -path /home \
 	-o -path /etc/cni/net.d/calico-kubeconfig -o -path '/var/lib/kubelet/*' ! -path '/var/lib/kubelet/pki*' ! -path /var/lib/kubelet/config.yaml \) -prune \
 	-o \( -type f -o -type l \) -printf 'file %p %T@ %C@ %i\n'
 systemctl list-units --type=service --all --plain --no-legend | cut -d' ' -f1 | grep -v -e @ -e '^systemd-' -e '^session' |

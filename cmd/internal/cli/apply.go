@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,17 +15,23 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision"
 	"github.com/droverctl/drover/provision/plan"
+	"github.com/droverctl/drover/provision/report"
 )
 
 func (a *app) plan() *cobra.Command {
 	var format view.Format
 	var out string
+	var verify bool
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do; changes nothing",
 		Long: `plan looks at every host and at the cluster, compares them with the inventory
 and shows what apply would do, with reasons, and what to enter on BIG-IPs that are
 managed by hand. It only looks. Exit code 0: nothing to do; 2: there are changes.
+
+Installed files are judged by their size, times and inode, as they were when what
+was installed had been verified. With --verify every one is read and compared with
+the digest it had then: hundreds of megabytes a host.
 
 With --out the plan is saved as well, for others to look at and for "drover apply
 FILE", which does that and nothing else.`,
@@ -35,7 +40,7 @@ FILE", which does that and nothing else.`,
 			if c.Flags().Changed("out") && out == "" {
 				return usageError("--out is empty: give the name of a file")
 			}
-			s, p, err := a.look(c.Context(), nil)
+			s, p, err := a.look(c, nil, verify)
 			if err != nil {
 				return err
 			}
@@ -53,11 +58,13 @@ FILE", which does that and nothing else.`,
 	}
 	outputFlag(c, &format)
 	c.Flags().StringVar(&out, "out", "", "save the plan to a `file` as well, for apply")
+	verifyFlag(c, &verify)
 	return c
 }
 
 func (a *app) apply() *cobra.Command {
-	var yes, detailed bool
+	var yes, detailed, verify bool
+	var lock lockFlags
 	c := &cobra.Command{
 		Use:   "apply [PLAN]",
 		Short: "Make the hosts and the cluster as the inventory says",
@@ -75,14 +82,18 @@ as long as its attribute wait says, and fails when one is still missing then.
 
 PLAN is a file that "drover plan --out" wrote. The saved plan is the approval:
 apply looks anew, and when what there is to do is what the plan says, does it
-without asking. When it is not, it tells every difference and touches nothing.`,
+without asking. When it is not, it tells every difference and touches nothing.
+
+While it works it holds the fleet's lock, which one drover at a time has. When
+somebody changed something between its look and that, it looks again, and asks
+again if there is something else to do.`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
 			approved, err := readApproval(given)
 			if err != nil {
 				return err
 			}
-			s, p, err := a.look(c.Context(), approved)
+			s, p, err := a.look(c, approved, verify)
 			if err != nil {
 				return err
 			}
@@ -90,38 +101,137 @@ without asking. When it is not, it tells every difference and touches nothing.`,
 			if err := approved.covers(p); err != nil {
 				return err
 			}
-			if err := a.view.Plan(p, view.Text); err != nil {
-				return err
+			held, p, err := a.settle(c.Context(), s, p, approved, yes, lock)
+			if err != nil || held == nil {
+				return orElse(err, func() error { return outcome(s, p, false) })
 			}
-			if len(p.Pending()) == 0 {
-				return outcome(s, p, false)
+			a.changes = true
+			progress := a.view.Progress(p)
+			r := held.Apply(p, progress)
+			progress.Close()
+			held.Release(provision.OutcomeOf(r))
+			err = a.view.Report(r)
+			// How the run ended counts, also where nobody reads that any more.
+			if code := applied(c.Context(), s, p, r, detailed); code != nil || quiet(err) {
+				return code
 			}
-			if err := a.clear(c.Context(), s, p); err != nil {
-				return err
-			}
-			if err := a.confirm(c.Context(), s, yes || approved != nil); err != nil {
-				return err
-			}
-			r := s.Apply(c.Context(), p, a.view.Progress(time.Now()))
-			if err := a.view.Report(r); err != nil {
-				return err
-			}
-			for _, o := range r.Failed() {
-				if o.Err != nil && o.Kind == "failed" {
-					return codeError{code: exitCode(c.Context(), o.Err)}
-				}
-			}
-			return outcome(s, p, detailed)
+			return err
 		},
 	}
+	verifyFlag(c, &verify)
 	c.Flags().BoolVar(&yes, "auto-approve", false, "do not ask")
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with code 2 when something was changed")
+	lock.add(c)
 	return c
+}
+
+// verifyFlag adds --verify to a verb.
+func verifyFlag(c *cobra.Command, verify *bool) {
+	c.Flags().BoolVar(verify, "verify", false, "read every installed file and compare it with its digest, instead of its size and times alone")
+}
+
+// settle shows the plan, asks, and takes the lock; when somebody may have changed
+// something in between, it does so until what was agreed to is what there is to do.
+// No lock and no error: there is nothing to do.
+func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, yes bool, flags lockFlags) (*provision.Lock, plan.Plan, error) {
+	var held *provision.Lock
+	letGo := func() {
+		if held != nil {
+			held.Release(provision.OutcomeOf(report.Report{}))
+		}
+		held = nil
+	}
+	take := func() (err error) {
+		if held == nil {
+			held, err = s.Lock(ctx, a.lockRequest(flags))
+		}
+		return err
+	}
+	unasked := yes || approved != nil
+	for {
+		err := a.view.Plan(p, view.Text)
+		if err == nil && len(p.Pending()) == 0 {
+			letGo()
+			return nil, p, nil
+		}
+		if err == nil && held == nil && s.Locked(ctx) {
+			err = take() // what another run is at would look like something in the way
+		}
+		if err == nil {
+			err = a.clear(ctx, s, p)
+		}
+		if err == nil {
+			err = a.confirm(ctx, s, unasked)
+		}
+		if err == nil {
+			err = take()
+		}
+		if err != nil {
+			letGo()
+			return nil, p, err
+		}
+		if held.Fresh {
+			return held, p, nil
+		}
+		again, same, err := lookAgain(held, s, p)
+		if err == nil {
+			err = approved.covers(again)
+		}
+		if err != nil {
+			letGo()
+			return nil, p, err
+		}
+		if p = again; same {
+			return held, p, nil
+		}
+		a.view.Note("another run has changed something in the meantime: this is what there is to do now")
+		if held.Fresh = true; !unasked {
+			letGo() // nobody is kept waiting by a question
+		}
+	}
+}
+
+// lookAgain looks and plans anew under the lock, and tells whether that makes the
+// same plan.
+func lookAgain(held *provision.Lock, s *provision.Session, p plan.Plan) (again plan.Plan, same bool, err error) {
+	if err := s.Again(held.Context()); err != nil {
+		return p, false, err
+	}
+	if again, err = s.Plan(held.Context()); err != nil {
+		return p, false, err
+	}
+	drift, err := plan.Drift(p, again)
+	return again, len(drift) == 0, err
+}
+
+// orElse is an error, or what comes when there is none.
+func orElse(err error, next func() error) error {
+	if err != nil {
+		return err
+	}
+	return next()
+}
+
+// applied is the exit code of a run that was told of.
+func applied(ctx context.Context, s *provision.Session, p plan.Plan, r report.Report, detailed bool) error {
+	if r.Stopped != nil {
+		return codeError{code: exitCode(ctx, r.Stopped)}
+	}
+	for _, o := range r.Failed() {
+		if o.Err != nil && o.Kind == report.Failed {
+			return codeError{code: exitCode(ctx, o.Err)}
+		}
+	}
+	// What was left because hosts are away is left with them.
+	if len(r.Failed()) > 0 && len(s.Away) == 0 {
+		return codeError{code: exitError}
+	}
+	return outcome(s, p, detailed)
 }
 
 // look opens a session and plans, unless what was approved is for another
 // cluster. It warns of what could not be looked at.
-func (a *app) look(ctx context.Context, approved *approval) (*provision.Session, plan.Plan, error) {
+func (a *app) look(c *cobra.Command, approved *approval, verify bool) (*provision.Session, plan.Plan, error) {
 	cluster, err := a.load()
 	if err == nil {
 		err = approved.of(cluster)
@@ -129,17 +239,15 @@ func (a *app) look(ctx context.Context, approved *approval) (*provision.Session,
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
-	s, err := provision.Open(ctx, cluster, provision.Options{})
+	s, err := a.openSession(c, cluster, verify)
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Away)) {
-		a.view.Warn("%s is left out: %v", name, s.Away[name])
-	}
+	a.view.Away("is left out", s.Away)
 	for _, w := range s.Warnings {
 		a.view.Warn("%s", w)
 	}
-	p, err := s.Plan(ctx)
+	p, err := s.Plan(c.Context())
 	if err != nil {
 		s.Close()
 		return nil, plan.Plan{}, err
@@ -160,24 +268,38 @@ func outcome(s *provision.Session, p plan.Plan, detailed bool) error {
 
 // confirm asks the operator, by the cluster's name.
 func (a *app) confirm(ctx context.Context, s *provision.Session, yes bool) error {
+	return a.confirmName(ctx, s.Cluster.Name, yes, fmt.Sprintf("Apply this to the cluster %q?", s.Cluster.Name), "not applied", "--auto-approve")
+}
+
+// confirmName asks the operator a question whose yes is the cluster's name.
+func (a *app) confirmName(ctx context.Context, name string, yes bool, question, not, flag string) error {
 	if yes {
 		return nil
 	}
-	fmt.Fprintf(a.streams.Err, "\nApply this to the cluster %q? Only its name is taken for a yes: ", s.Cluster.Name)
+	a.view.Ask(question + " Only its name is taken for a yes")
+	answer, err := a.answer(ctx)
+	if err == nil && answer != name {
+		err = fmt.Errorf("%s: the answer was not the cluster's name; %s asks nothing", not, flag)
+	}
+	return err
+}
+
+// answer is the next line of the operator's.
+func (a *app) answer(ctx context.Context) (string, error) {
 	answers := make(chan string, 1)
 	go func() { // ends with the process's input, at the latest with the process
-		line, _ := bufio.NewReader(a.streams.In).ReadString('\n')
+		if a.input == nil {
+			a.input = bufio.NewReader(a.streams.In) // one for all questions: it reads ahead
+		}
+		line, _ := a.input.ReadString('\n')
 		answers <- strings.TrimSpace(line)
 	}()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return "", context.Cause(ctx)
 	case answer := <-answers:
-		if answer != s.Cluster.Name {
-			return errors.New("not applied: the answer was not the cluster's name; --auto-approve asks nothing")
-		}
+		return answer, nil
 	}
-	return nil
 }
 
 func (a *app) artifactsLock() *cobra.Command {
@@ -238,7 +360,7 @@ in (umask 077; drover kubeconfig > ~/.kube/config).`,
 			if err != nil {
 				return err
 			}
-			content, err := a.makeKubeconfig(c.Context(), cluster)
+			content, err := a.makeKubeconfig(c, cluster)
 			if err != nil {
 				return err
 			}
@@ -248,8 +370,8 @@ in (umask 077; drover kubeconfig > ~/.kube/config).`,
 	}
 }
 
-func (a *app) makeKubeconfig(ctx context.Context, cluster *inventory.Cluster) ([]byte, error) {
-	s, err := provision.Open(ctx, cluster, provision.Options{})
+func (a *app) makeKubeconfig(c *cobra.Command, cluster *inventory.Cluster) ([]byte, error) {
+	s, err := a.openSession(c, cluster, false)
 	if err != nil {
 		return nil, err
 	}

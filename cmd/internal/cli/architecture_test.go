@@ -87,7 +87,7 @@ var reserved = []struct {
 	what string
 	by   []string
 }{
-	{"golang.org/x/crypto/ssh", []string{"provision/internal/ssh", "provision/host/hosttest", "cmd/drover-lab"}},
+	{"golang.org/x/crypto/ssh", []string{"provision/internal/ssh", "provision/host/hosttest", "provision/fleettest", "cmd/drover-lab"}},
 	{"github.com/pkg/sftp", []string{"provision/internal/ssh", "provision/host/hosttest", "cmd/drover-lab"}},
 	{"github.com/spf13/cobra", []string{"cmd/internal/cli", "cmd/drover-lab/internal/cli"}},
 	{"github.com/hashicorp/hcl/v2", []string{"inventory", "cmd/internal/view"}},

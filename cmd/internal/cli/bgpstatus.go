@@ -17,7 +17,7 @@ with its routes judged; elsewhere the BIG-IP's end is unverified. It only looks.
 Exit code 0: all is well; 2: something is not; 69: a host is away.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.open(c.Context())
+			s, err := a.open(c)
 			if err != nil {
 				return err
 			}

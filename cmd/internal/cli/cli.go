@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/droverctl/drover/cmd/internal/ask"
+	"github.com/droverctl/drover/cmd/internal/redact"
+	"github.com/droverctl/drover/cmd/internal/runlog"
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/inventory"
 )
@@ -29,20 +33,37 @@ type app struct {
 	view      view.View
 	inventory []string
 	options   inventory.Options
-	started   bool // the call was understood; what goes wrong from here on is no usage error
+	logDir    string
+	secrets   redact.Cleaner
+	terminal  ask.Terminal
+	askSudo   bool
+	// sudoPassword is what was asked for; nil when nobody was.
+	sudoPassword func(context.Context) (string, error)
+	log          *runlog.Log // of what works on hosts
+
+	input   *bufio.Reader  // of answers; nil before the first
+	command *cobra.Command // that was understood: what goes wrong from here on is no usage error
+	args    []string       // of it
+	changes bool           // it has begun to change hosts
 }
 
 // Run runs drover with its arguments and returns the exit code.
 func Run(ctx context.Context, args []string, s Streams) int {
-	a := &app{streams: s, view: view.View{Out: s.Out, Err: s.Err}}
+	a := &app{streams: s}
+	a.view = view.View{Out: s.Out, Err: s.Err, Screen: view.NewScreen(s.Err, os.Getenv), Clean: a.secrets.Clean}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !a.started {
+	if err != nil && a.command == nil {
 		err = codeError{exitUsage, err}
 	}
 	a.view.Error(err, quiet(err))
-	return exitCode(ctx, err)
+	code := exitCode(ctx, err)
+	if path := a.log.Path(); err != nil && a.changes && path != "" {
+		a.view.Note("log: " + path)
+	}
+	a.log.End(code)
+	return code
 }
 
 // quiet says whether an error is an exit code and no more. Whoever closed our
@@ -62,7 +83,7 @@ Calico speaking BGP to the BIG-IPs, capacity proven before anything is touched.
 What is wanted stands in an inventory: a directory of *.hcl files.`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { a.started = true },
+		PersistentPreRun:  func(c *cobra.Command, given []string) { a.command, a.args = c, given },
 	}
 	root.SetIn(a.streams.In)
 	root.SetOut(a.streams.Out)
@@ -75,6 +96,10 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 		"inventory: a directory of *.hcl and *.hcl.json files, or a file (repeatable; default $DROVER_INVENTORY, else the current directory)")
 	flags.StringArrayVar(&a.options.Vars, "var", nil, "set a variable of the inventory, as in NAME=VALUE (repeatable)")
 	flags.StringArrayVar(&a.options.VarFiles, "var-file", nil, "file of variables: NAME = VALUE lines, or a JSON object (repeatable)")
+	a.view.Log = view.LogText
+	flags.Var(&a.view.Log, "log-format", "messages on standard error: text or json (see `drover help logs`)")
+	flags.StringVar(&a.logDir, "log-dir", "", "`directory` of the logs that are kept of runs, or none (default $XDG_STATE_HOME/drover/runs; see `drover help logs`)")
+	flags.BoolVarP(&a.askSudo, "ask-become-pass", "K", false, "ask on the terminal for the password that sudo wants, where the inventory has no become_password")
 	root.AddCommand(
 		a.validate(),
 		a.facts(),
@@ -84,11 +109,14 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 		a.status(),
 		a.reset(),
 		a.kubeconfig(),
+		a.history(),
 		group("artifacts", "Pin what hosts install", a.artifactsLock()),
 		group("bgp", "The BIG-IPs' side of the peering", a.bgpRender(), a.bgpStatus()),
 		group("inventory", "Show an inventory as drover understands it, or format it", a.inventoryShow(), a.inventoryFmt()),
+		group("lock", "Who holds the fleet's lock", a.lockShow(), a.lockBreak()),
 		a.version(),
 		helpExitCodes(),
+		helpLogs(),
 	)
 	return root
 }
@@ -147,6 +175,9 @@ func (a *app) read() (*inventory.Cluster, error) {
 	if c == nil {
 		return nil, problems
 	}
+	for _, secret := range c.Secrets() {
+		a.secrets.Hide(secret)
+	}
 	a.view.Problems(problems)
 	return c, nil
 }
@@ -154,12 +185,18 @@ func (a *app) read() (*inventory.Cluster, error) {
 // load reads an inventory that says enough to make a cluster of it: what every
 // verb that works on hosts begins with.
 func (a *app) load() (*inventory.Cluster, error) {
+	a.keepLog()
 	c, err := a.read()
 	if err != nil {
 		return nil, err
 	}
 	if err := c.ReadyToProvision().Err(); err != nil {
 		return nil, err
+	}
+	if a.askSudo {
+		if err := a.askForSudo(a.command.Context()); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

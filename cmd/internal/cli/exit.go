@@ -40,7 +40,7 @@ var exitCodes = []struct {
 	{exitUsage, "wrong usage"},
 	{exitInventory, "the inventory is not valid, or does not fit the cluster there is"},
 	{exitUnreachable, "a host is unreachable"},
-	{exitBusy, "another drover holds the fleet's lock"},
+	{exitBusy, "another drover holds the fleet's lock, or it was lost"},
 	{exitAuth, "a host refuses us, or its host key is not the known one"},
 	{exitInterrupt, "interrupted (SIGINT)"},
 	{exitTerminated, "terminated (SIGTERM)"},
@@ -79,6 +79,8 @@ func exitCode(ctx context.Context, err error) int {
 	var unreachable *host.UnreachableError
 	var auth *host.AuthError
 	var unasked *provision.UnreachedMastersError
+	var busy *provision.LockBusyError
+	var lost *provision.LockLostError
 	var signal Signal
 	switch {
 	case err == nil:
@@ -87,6 +89,8 @@ func exitCode(ctx context.Context, err error) int {
 		return 128 + int(signal.Signal)
 	case errors.As(err, &own):
 		return own.code
+	case errors.As(err, &busy), errors.As(err, &lost):
+		return exitBusy
 	case errors.As(err, &problems):
 		return exitInventory
 	case errors.As(err, &auth):

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,8 +20,12 @@ func (a *app) facts() *cobra.Command {
 the gist; -o json has all of it. It needs no cluster. Exit code 69: a host is away.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.survey(c.Context())
+			cluster, err := a.load()
 			if err != nil {
+				return err
+			}
+			s := provision.TakeSurvey(c.Context(), cluster, a.runOptions(nil))
+			if err := a.asked(c.Context(), s); err != nil {
 				return err
 			}
 			if err := a.view.Facts(s, format); err != nil {
@@ -43,8 +45,14 @@ func (a *app) preflight() *cobra.Command {
 		Use:   "preflight",
 		Short: "Tell what on the hosts stands in the way of the cluster, before anything is touched",
 		Long: `preflight asks every host what it is and tells what stands in the way: with the
-measured value, what is wanted, and how to get there. It only looks. apply does the
-same for the hosts it would touch.
+measured value, what is wanted, and how to get there. apply does the same for the
+hosts it would touch.
+
+Hosts that are in no cluster yet connect to each other, to the cluster and to the
+BIG-IPs on the ports they will need. Where nobody listens on one of them, a unit
+drover-ports-… does, for a few seconds; it ends by itself even when drover is
+killed. Above 16 such hosts, BGP is tried between each and the masters and its
+neighbours in the inventory, not between all. Else preflight only looks.
 
 What is to be borne is waived in the inventory, with a reason:
 
@@ -59,11 +67,17 @@ Exit code 0: nothing that FAILs; 1: something does; 69: a host is away, whatever
 found on the others.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.survey(c.Context())
+			cluster, err := a.load()
 			if err != nil {
 				return err
 			}
-			findings := s.Preflight()
+			s, findings, err := provision.TakePreflight(c.Context(), cluster, a.runOptions(nil))
+			if err := a.asked(c.Context(), s); err != nil {
+				return err
+			}
+			if err != nil {
+				return err
+			}
 			if err := a.view.Preflight(s, findings, format); err != nil {
 				return err
 			}
@@ -83,20 +97,13 @@ found on the others.`,
 	return c
 }
 
-// survey asks the hosts what they are, and warns of those that could not be asked.
-func (a *app) survey(ctx context.Context) (provision.Survey, error) {
-	cluster, err := a.load()
-	if err != nil {
-		return provision.Survey{}, err
-	}
-	s := provision.TakeSurvey(ctx, cluster, provision.Options{})
+// asked warns of hosts that could not be asked what they are.
+func (a *app) asked(ctx context.Context, s provision.Survey) error {
 	if err := ctx.Err(); err != nil {
-		return s, err
+		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Away)) {
-		a.view.Warn("%s could not be asked: %v", name, s.Away[name])
-	}
-	return s, nil
+	a.view.Away("could not be asked", s.Away)
+	return nil
 }
 
 // clear tells what stands in the way of a plan, and refuses it when something does.

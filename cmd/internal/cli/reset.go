@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +16,7 @@ import (
 func (a *app) reset() *cobra.Command {
 	var withWorkloads bool
 	var confirm string
+	var lock resetLock
 	c := &cobra.Command{
 		Use:   "reset [HOST…]",
 		Short: "Remove what drover made, from the hosts named or from all",
@@ -32,7 +30,8 @@ BGP process there stays.
 It shows what it would remove and asks for the cluster's name. It refuses while
 workloads run there, or may run there, unless --with-workloads is given, and for a
 part of the masters when etcd would lose its quorum. Cut off, it is run again and
-goes on.`,
+goes on. Like apply it holds the fleet's lock; where more than half of the masters
+are gone for good and nobody can have it, --without-lock does without.`,
 		RunE: func(c *cobra.Command, hosts []string) error {
 			cluster, err := a.load()
 			if err != nil {
@@ -46,23 +45,31 @@ goes on.`,
 					return usageError("the inventory has no host %q: `drover inventory show` lists them", name)
 				}
 			}
-			r, err := provision.PlanReset(c.Context(), cluster, hosts, provision.Options{})
+			p := a.looking(cluster)
+			r, err := provision.PlanReset(c.Context(), cluster, hosts, a.runOptions(p))
+			p.Close()
 			if err != nil {
 				return err
 			}
 			defer r.Close()
-			return a.carryOutReset(c.Context(), r, withWorkloads, confirm)
+			return a.carryOutReset(c.Context(), r, withWorkloads, confirm, lock)
 		},
 	}
 	c.Flags().BoolVar(&withWorkloads, "with-workloads", false, "go on although workloads run there, or may")
 	c.Flags().StringVar(&confirm, "confirm", "", "the cluster's `name`, given here instead of when asked for")
+	c.Flags().BoolVar(&lock.without, "without-lock", false, "go on where too few masters are left to hold the fleet's lock; see that nobody else works on these hosts")
+	lock.add(c)
 	return c
 }
 
-func (a *app) carryOutReset(ctx context.Context, r *provision.Reset, withWorkloads bool, confirm string) error {
-	for _, name := range slices.Sorted(maps.Keys(r.Away)) {
-		a.view.Warn("%s is left as it is: %v", name, r.Away[name])
-	}
+// resetLock is how a reset takes the lock.
+type resetLock struct {
+	lockFlags
+	without bool
+}
+
+func (a *app) carryOutReset(ctx context.Context, r *provision.Reset, withWorkloads bool, confirm string, lock resetLock) error {
+	a.view.Away("is left as it is", r.Away)
 	for _, w := range r.Warnings {
 		a.view.Warn("%s", w)
 	}
@@ -82,35 +89,32 @@ func (a *app) carryOutReset(ctx context.Context, r *provision.Reset, withWorkloa
 		return err
 	}
 	if confirm == "" {
-		if err := a.confirmReset(ctx, r); err != nil {
+		if err := a.confirmName(ctx, r.Cluster, false, "Remove all this? It cannot be undone.", "not reset", "--confirm=NAME"); err != nil {
 			return err
 		}
 	}
+	held, err := r.Lock(ctx, a.lockRequest(lock.lockFlags))
+	var few *provision.LockTooFewError
+	switch {
+	case errors.As(err, &few) && !lock.without:
+		return fmt.Errorf("%w\n  fix: bring them back; if they are gone for good, --without-lock does without", err)
+	case err != nil && few == nil:
+		return err
+	}
+	a.changes = true
 	start := time.Now()
-	if err := r.Run(ctx, a.view.Progress(start)); err != nil {
+	progress := a.view.Hosts("reset", r.Names())
+	if held != nil {
+		err = r.Run(held, progress)
+	} else {
+		err = r.RunUnlocked(ctx, progress)
+	}
+	progress.Close()
+	if err != nil {
 		return fmt.Errorf("%w\nnot all was removed: mend this and run it again, it goes on from here", err)
 	}
 	if err := a.view.Line(fmt.Sprintf("reset in %s.", time.Since(start).Round(100*time.Millisecond))); err != nil {
 		return err
 	}
 	return awayCode(r.Away)
-}
-
-// confirmReset asks the operator, by the cluster's name.
-func (a *app) confirmReset(ctx context.Context, r *provision.Reset) error {
-	fmt.Fprint(a.streams.Err, "\nRemove all this? It cannot be undone. Only the cluster's name is taken for a yes: ")
-	answers := make(chan string, 1)
-	go func() { // ends with the process's input, at the latest with the process
-		line, _ := bufio.NewReader(a.streams.In).ReadString('\n')
-		answers <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case answer := <-answers:
-		if answer != r.Cluster {
-			return errors.New("not reset: the answer was not the cluster's name; --confirm=NAME asks nothing")
-		}
-	}
-	return nil
 }

@@ -21,7 +21,7 @@ known. It only looks. Exit code 0: all is well; 2: something is not; 69: a host 
 away.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.open(c.Context())
+			s, err := a.open(c)
 			if err != nil {
 				return err
 			}
@@ -39,12 +39,12 @@ away.`,
 
 // open opens a session for a verb that only looks. What is away the verb tells by
 // itself.
-func (a *app) open(ctx context.Context) (*provision.Session, error) {
+func (a *app) open(c *cobra.Command) (*provision.Session, error) {
 	cluster, err := a.load()
 	if err != nil {
 		return nil, err
 	}
-	return provision.Open(ctx, cluster, provision.Options{})
+	return a.openSession(c, cluster, false)
 }
 
 // wellness is the exit code of a look: that hosts are away outweighs what is

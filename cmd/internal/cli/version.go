@@ -15,13 +15,17 @@ func (a *app) version() *cobra.Command {
 		Short: "Print drover's version",
 		Args:  args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			version := "(unknown)"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				version = info.Main.Version
-			}
-			return a.view.Line(fmt.Sprintf("drover %s %s %s/%s", version, runtime.Version(), runtime.GOOS, runtime.GOARCH))
+			return a.view.Line(fmt.Sprintf("drover %s %s %s/%s", ownVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH))
 		},
 	}
+}
+
+// ownVersion is what the Go command has built in.
+func ownVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
 }
 
 // helpExitCodes is a help topic: cobra shows commands that do nothing as such.

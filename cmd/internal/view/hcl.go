@@ -92,6 +92,8 @@ func (w writer) components(c *inventory.Cluster) {
 	b.set("registry_http", c.Artifacts.RegistryHTTP)
 	b.set("lock", c.Artifacts.Lock)
 	b.set("pull", string(c.Artifacts.Pull))
+	b.set("fan_out", c.Artifacts.FanOut)
+	b.set("fan_out_port", c.Artifacts.FanOutPort)
 
 	b = w.block("etcd")
 	b.set("version", c.Etcd.Version)

@@ -2,16 +2,24 @@ package view
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/droverctl/drover/inventory/diag"
+	"github.com/droverctl/drover/provision/report"
 )
 
-// View writes to a command's streams.
+// View writes to a command's streams: data to Out, messages to Err.
 type View struct {
 	Out, Err io.Writer
+	// Log is how messages are shown.
+	Log LogFormat
+	// Screen is the terminal behind Err, nil where there is none to draw on.
+	Screen *Screen
+	// Keep is told of every message as well; may be nil.
+	Keep report.Sink
+	// Clean takes secrets out of messages; nil takes out none.
+	Clean func(string) string
 }
 
 // Format is how data is shown; it is a flag.
@@ -43,43 +51,6 @@ func (f *Format) Type() string { return "format" }
 func (v View) Line(s string) error {
 	_, err := fmt.Fprintln(v.Out, s)
 	return err
-}
-
-// Problems tells of problems; whether they stop anything is said elsewhere.
-func (v View) Problems(ps diag.Problems) {
-	// Where standard error cannot be written to, no one is left to be told.
-	_ = ps.Render(v.Err)
-}
-
-// Warn tells what an operator should know, though nothing stopped because of it.
-func (v View) Warn(format string, args ...any) {
-	fmt.Fprintf(v.Err, "warning: "+format+"\n", args...)
-}
-
-// Error tells why a command failed. A quiet error was shown already.
-func (v View) Error(err error, quiet bool) {
-	var problems diag.Problems
-	switch {
-	case err == nil || quiet:
-	case errors.As(err, &problems):
-		v.Problems(problems)
-		v.besides(err)
-	default:
-		fmt.Fprintf(v.Err, "drover: %v\n", err)
-	}
-}
-
-// besides tells what was joined to problems, as why a host could not be asked.
-func (v View) besides(err error) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if _, alone := err.(diag.Problems); alone || !ok {
-		return
-	}
-	for _, e := range joined.Unwrap() {
-		if !errors.As(e, new(diag.Problems)) {
-			fmt.Fprintf(v.Err, "drover: %v\n", e)
-		}
-	}
 }
 
 // json writes a document.

@@ -20,6 +20,8 @@ func usualCommands() map[string]Handler {
 		"drover-upload":      upload,
 		"drover-stage":       stage,
 		"drover-place":       place,
+		"drover-lock":        scripted,
+		"drover-history":     scripted,
 		"systemctl":          systemctl,
 		"sysctl":             sysctl,
 		"sha256sum":          sha256sum,
@@ -97,7 +99,7 @@ func writeFiles(s *State, c Call) host.Result {
 }
 
 func sysctl(s *State, c Call) host.Result {
-	flags, operands, ok := options(c, "nwe")
+	flags, operands, ok := options(c, "nweq")
 	if !ok {
 		return refused(c)
 	}
@@ -111,9 +113,11 @@ func sysctl(s *State, c Call) host.Result {
 		if !known {
 			return fail(255, "sysctl: cannot stat /proc/sys/%s: No such file or directory", strings.ReplaceAll(key, ".", "/"))
 		}
-		if strings.Contains(flags, "n") {
+		switch {
+		case strings.Contains(flags, "q"):
+		case strings.Contains(flags, "n"):
 			fmt.Fprintln(&b, value)
-		} else {
+		default:
 			fmt.Fprintf(&b, "%s = %s\n", key, value)
 		}
 	}

@@ -23,6 +23,8 @@ type TB interface {
 type Call struct {
 	Argv  []string
 	Stdin []byte
+	// Script is the text of a script of the transport's that is played by name.
+	Script string
 }
 
 // Handler plays a command: it reads and changes the state. A machine runs one
@@ -40,6 +42,7 @@ type Host struct {
 	scripts  map[string]Handler // by a script's first line
 	ops      []Op
 	faults   []Fault
+	full     bool // there is no room for more files
 }
 
 var _ host.Writer = (*Host)(nil)
@@ -169,6 +172,9 @@ func (h *Host) operate(ctx context.Context, c host.Cmd, op Op) (host.Result, err
 		defer cancel()
 	}
 	fault, n := h.begin(op)
+	if fault.Do == Reboot {
+		defer h.Reboot()
+	}
 	if fault.strikes(Before) {
 		if fault.Do == Fail {
 			h.finish(n, stdin, fault.Exit)
@@ -176,7 +182,7 @@ func (h *Host) operate(ctx context.Context, c host.Cmd, op Op) (host.Result, err
 		}
 		return host.Result{}, lost(fault.wait(ctx))
 	}
-	res, err := h.perform(n, Call{c.Argv, stdin}, op.Kind == OpProbe)
+	res, err := h.perform(n, Call{Argv: c.Argv, Stdin: stdin}, epoch{}, op.Kind == OpProbe)
 	if err != nil {
 		return host.Result{}, lost(err)
 	}
@@ -191,7 +197,7 @@ func (h *Host) operate(ctx context.Context, c host.Cmd, op Op) (host.Result, err
 
 // perform lets a handler play a command and records it. Its error is a test's
 // mistake, which has also failed the test.
-func (h *Host) perform(n int, c Call, probe bool) (host.Result, error) {
+func (h *Host) perform(n int, c Call, under epoch, probe bool) (host.Result, error) {
 	h.tb.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -202,7 +208,10 @@ func (h *Host) perform(n int, c Call, probe bool) (host.Result, error) {
 		return host.Result{Exit: 127, Stderr: []byte(err.Error())}, err
 	}
 	before := h.state.clone()
-	res := f(&h.state, c)
+	res, ok := h.state.admit(under)
+	if ok {
+		res = f(&h.state, c)
+	}
 	h.record(n, c.Stdin, res.Exit)
 	switch changed := !h.state.same(before); {
 	case changed && probe:
@@ -211,6 +220,10 @@ func (h *Host) perform(n int, c Call, probe bool) (host.Result, error) {
 		err := fmt.Errorf("hosttest: %s: the probe %q changed the machine: %s", h.name, c.Argv, firstDifference(was, is))
 		h.tb.Errorf("%v", err)
 		return host.Result{}, err
+	case changed && h.full && h.state.holdsMoreThan(before):
+		h.state = before
+		res = fail(1, "write error: No space left on device")
+		h.record(n, c.Stdin, res.Exit)
 	case changed:
 		h.state.Now = h.state.Now.Add(time.Second)
 	}

@@ -307,3 +307,42 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+func TestRebootLeavesWhatIsEnabled(t *testing.T) {
+	h := New(t, "h1")
+	h.Edit(func(s *State) {
+		s.Units["a.service"] = Unit{Active: true, Enabled: true}
+		s.Units["b.service"] = Unit{Active: true}
+		s.Sysctls["x"], s.Sysctls["y"] = "1", "1"
+		for name, content := range map[string]string{"/etc/sysctl.d/50-h.conf": "# kept\n-x = 2\n", "/run/lock": "held"} {
+			if err := s.Put(name, content, 0o644, "root:root"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	h.Reboot()
+	s := h.State()
+	if _, kept := s.Files["/run/lock"]; kept || !s.Units["a.service"].Active || s.Units["b.service"].Active || len(s.Sysctls) != 1 || s.Sysctls["x"] != "2" {
+		t.Errorf("%s", s.Dump())
+	}
+}
+
+func TestFullDiskUntilFree(t *testing.T) {
+	h := New(t, "h1")
+	write := func(content string) error {
+		return h.WriteFile(t.Context(), "/etc/motd", []byte(content), host.FileMeta{Mode: 0o644})
+	}
+	h.Inject(Fault{N: 2, Do: Full})
+	err := write("one")
+	full := write("two")
+	if was := h.State().Files["/etc/motd"].Content; err != nil || full == nil || !strings.Contains(full.Error(), "No space left") || was != "one" {
+		t.Errorf("%v, then %v: %s", err, full, was)
+	}
+	if _, err := h.Run(t.Context(), host.Cmd{Argv: []string{"rm", "-f", "--", "/etc/motd"}}); err != nil {
+		t.Errorf("what takes no room: %v", err)
+	}
+	h.Mend()
+	if err := write("two"); err != nil || h.State().Files["/etc/motd"].Content != "two" {
+		t.Error(err)
+	}
+}

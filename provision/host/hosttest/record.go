@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,7 @@ type Op struct {
 	Argv        []string // of the command itself
 	Line        string   // over SSH: all that was sent, with sudo and quotes
 	Path        string   // of a written file
+	Stdin       []byte
 	StdinSHA256 string
 	StdinSize   int
 	Exit        int
@@ -44,6 +46,7 @@ func (h *Host) begin(op Op) (Fault, int) {
 	for i, f := range h.faults {
 		if f.matches(op) {
 			h.faults = append(h.faults[:i:i], h.faults[i+1:]...)
+			h.full = h.full || f.Do == Full
 			return f, op.N
 		}
 	}
@@ -54,7 +57,7 @@ func (h *Host) begin(op Op) (Fault, int) {
 func (h *Host) record(n int, stdin []byte, exit int) {
 	sum := sha256.Sum256(stdin)
 	op := &h.ops[n-1]
-	op.StdinSHA256, op.StdinSize, op.Exit, op.Ended = hex.EncodeToString(sum[:]), len(stdin), exit, true
+	op.Stdin, op.StdinSHA256, op.StdinSize, op.Exit, op.Ended = bytes.Clone(stdin), hex.EncodeToString(sum[:]), len(stdin), exit, true
 }
 
 func (h *Host) finish(n int, stdin []byte, exit int) {

@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,17 @@ type Config struct {
 	NoForwarding bool
 	// NoSFTP is an sshd_config without a Subsystem sftp.
 	NoSFTP bool
+	// Bandwidth of what the machine says, in bytes a second; 0 is no limit.
+	Bandwidth int64
+	// DropAfter cuts each connection when the machine has said so many bytes;
+	// 0 is never.
+	DropAfter int64
+	// Dead is a machine whose kernel takes connections and on which nothing
+	// answers any more.
+	Dead bool
+	// Tunnel connects to an address as from the machine; a real connection when nil.
+	// Its error is what sshd says.
+	Tunnel func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Sudo is how sudo behaves.
@@ -55,15 +68,19 @@ type Server struct {
 	mu    sync.Mutex
 	conns map[*slowConn]bool
 	count int
+	busy  int            // connections and sessions that are being served
+	idle  *sync.Cond     // told when one of them ends
 	begun map[string]int // marker of a command → its number
 	tries []string
 	pace  time.Duration
+	turns atomic.Int64
 }
 
 // Serve puts a machine behind a real SSH server until the test ends.
 func Serve(tb testing.TB, h *Host, conf Config) *Server {
 	tb.Helper()
 	s := &Server{tb: tb, host: h, conf: conf, conns: map[*slowConn]bool{}, begun: map[string]int{}}
+	s.idle = sync.NewCond(&s.mu)
 	if err := s.prepare(); err != nil {
 		tb.Fatalf("hosttest: %v", err)
 	}
@@ -78,11 +95,11 @@ func Serve(tb testing.TB, h *Host, conf Config) *Server {
 		tb.Fatalf("hosttest: %v", err)
 	}
 	var running sync.WaitGroup
-	running.Go(func() { s.accept(l, &running) })
+	running.Go(func() { s.accept(l) })
 	tb.Cleanup(func() {
 		l.Close()
-		s.CutAll()
 		running.Wait()
+		s.Settle()
 	})
 	return s
 }
@@ -166,8 +183,40 @@ func (s *Server) Open() int {
 	return len(s.conns)
 }
 
+// RoundTrips is how often a client has waited for the machine so far, over all
+// its connections: once to be connected, and then for each of the machine's answers
+// to what it had said.
+func (s *Server) RoundTrips() int64 { return s.turns.Load() }
+
 // CutAll breaks all connections.
 func (s *Server) CutAll() { s.each((*slowConn).close) }
+
+// Settle breaks all connections and waits until nothing that came over them is at
+// work any more.
+func (s *Server) Settle() {
+	s.CutAll()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.busy > 0 {
+		s.idle.Wait()
+	}
+}
+
+// work does something that Settle waits for.
+func (s *Server) work(do func()) {
+	s.mu.Lock()
+	s.busy++
+	s.mu.Unlock()
+	go func() {
+		defer func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.busy--
+			s.idle.Broadcast()
+		}()
+		do()
+	}()
+}
 
 // Slow makes every write over SFTP, from now on, take this long, one at a time.
 func (s *Server) Slow(d time.Duration) {
@@ -209,19 +258,19 @@ func (s *Server) each(f func(*slowConn)) {
 	}
 }
 
-func (s *Server) accept(l net.Listener, running *sync.WaitGroup) {
+func (s *Server) accept(l net.Listener) {
 	for {
 		raw, err := l.Accept()
 		if err != nil {
 			return
 		}
-		c := newSlowConn(raw, s.conf.Latency)
+		c := newSlowConn(raw, s.conf, &s.turns)
 		s.mu.Lock()
 		s.conns[c] = true
 		s.count++
 		s.mu.Unlock()
-		running.Go(func() {
-			s.serve(c, running)
+		s.work(func() {
+			s.serve(c)
 			c.close()
 			s.mu.Lock()
 			delete(s.conns, c)
@@ -230,7 +279,7 @@ func (s *Server) accept(l net.Listener, running *sync.WaitGroup) {
 	}
 }
 
-func (s *Server) serve(c *slowConn, running *sync.WaitGroup) {
+func (s *Server) serve(c *slowConn) {
 	conf := &ssh.ServerConfig{PublicKeyCallback: func(m ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		same := func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }
 		if m.User() != s.conf.User || !slices.ContainsFunc(s.conf.Keys, same) {
@@ -249,9 +298,9 @@ func (s *Server) serve(c *slowConn, running *sync.WaitGroup) {
 	for n := range chans {
 		switch n.ChannelType() {
 		case "session":
-			running.Go(func() { s.session(c, n) })
+			s.work(func() { s.session(c, n) })
 		case "direct-tcpip":
-			running.Go(func() { s.forward(n) })
+			s.work(func() { s.forward(n) })
 		default:
 			n.Reject(ssh.UnknownChannelType, "hosttest: "+n.ChannelType())
 		}

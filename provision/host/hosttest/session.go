@@ -3,6 +3,7 @@ package hosttest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,9 @@ func (s *Server) session(c *slowConn, n ssh.NewChannel) {
 			started = true
 			r.Reply(true, nil)
 			ended.Go(x.sftp)
+		case r.Type == "env":
+			s.tb.Errorf("hosttest: an environment was sent, which others on the machine can read: %q", r.Payload)
+			r.Reply(false, nil)
 		default:
 			r.Reply(false, nil)
 		}
@@ -116,9 +120,11 @@ func (x *session) shell(line string) (host.Result, error) {
 // command plays the command itself, and what goes wrong with it.
 func (x *session) command(line, marker string, argv []string) (host.Result, error) {
 	h := x.server.host
+	under, argv := unguarded(argv)
+	script := ""
 	op := Op{Kind: OpExec, Line: line, Argv: argv}
 	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" && strings.HasPrefix(argv[2], ": drover-") {
-		op.Argv = argv[3:] // the transport's own scripts are played by name
+		script, op.Argv = argv[2], argv[3:] // the transport's own scripts are played by name
 	}
 	switch {
 	case op.Argv[0] == "drover-write-files" && len(op.Argv) > 2:
@@ -127,6 +133,9 @@ func (x *session) command(line, marker string, argv []string) (host.Result, erro
 		op.Path = op.Argv[2]
 	}
 	fault, n := h.begin(op)
+	if fault.Do == Full {
+		fault.struck()
+	}
 	if op.Argv[0] == "drover-stop" && !fault.strikes(Before) {
 		x.server.stop(op.Argv[1])
 		h.finish(n, nil, 0)
@@ -134,38 +143,45 @@ func (x *session) command(line, marker string, argv []string) (host.Result, erro
 	}
 	x.server.began(marker, n)
 	if fault.strikes(Before) && fault.Do != Fail {
-		return host.Result{}, x.stop(fault.Do)
+		return host.Result{}, x.stop(fault)
 	}
 	if fault.strikes(Amid) {
 		io.CopyN(io.Discard, x.in, int64(fault.Bytes))
-		return host.Result{}, x.stop(fault.Do)
+		return host.Result{}, x.stop(fault)
 	}
 	var stdin bytes.Buffer
 	if op.Argv[0] != "drover-stage" {
 		io.Copy(&stdin, x.in)
 	} else if !fault.strikes(Before) {
-		return x.keep(n, op.Argv)
+		return x.keep(n, op.Argv, under)
 	}
 	if fault.strikes(Before) {
+		fault.struck()
 		h.finish(n, stdin.Bytes(), fault.Exit)
 		return fault.result(), nil
 	}
-	res, err := h.perform(n, Call{op.Argv, stdin.Bytes()}, false)
+	res, err := h.perform(n, Call{op.Argv, stdin.Bytes(), script}, under, false)
 	if err != nil {
 		return res, nil
 	}
 	if fault.strikes(After) {
 		if fault.Do != Fail {
-			return host.Result{}, x.stop(fault.Do)
+			return host.Result{}, x.stop(fault)
 		}
+		fault.struck()
 		return fault.result(), nil
 	}
 	return res, nil
 }
 
-func (x *session) stop(how Effect) error {
-	if how == Cut {
+func (x *session) stop(f Fault) error {
+	f.struck()
+	switch f.Do {
+	case Cut:
 		x.conn.close()
+	case Reboot:
+		x.server.host.Reboot()
+		x.server.CutAll()
 	}
 	<-x.closed
 	return errors.New("hosttest: broken on purpose")
@@ -226,7 +242,13 @@ func (s *Server) forward(n ssh.NewChannel) {
 		n.Reject(ssh.Prohibited, "open failed")
 		return
 	}
-	far, err := net.Dial("tcp", net.JoinHostPort(p.Addr, strconv.Itoa(int(p.Port))))
+	dial := s.conf.Tunnel
+	if dial == nil {
+		dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+		}
+	}
+	far, err := dial(context.Background(), net.JoinHostPort(p.Addr, strconv.Itoa(int(p.Port))))
 	if err != nil {
 		n.Reject(ssh.ConnectionFailed, fmt.Sprint(err))
 		return

@@ -73,7 +73,7 @@ func (f userFiles) strike(fault Fault, n int) error {
 		f.server.host.finish(n, nil, fault.Exit)
 		return fmt.Errorf("hosttest: %s", fault.Stderr)
 	}
-	return f.stop(fault.Do)
+	return f.stop(fault)
 }
 
 // upFile is a file that is being written.
@@ -125,15 +125,15 @@ func (f *upFile) Close() error {
 
 // keep plays the stage of an upload: it lives until its stdin ends, also by a
 // cut, and takes the directory with it.
-func (x *session) keep(n int, argv []string) (host.Result, error) {
-	res, err := x.server.host.perform(n, Call{Argv: argv}, false)
+func (x *session) keep(n int, argv []string, under epoch) (host.Result, error) {
+	res, err := x.server.host.perform(n, Call{Argv: argv}, under, false)
 	if err != nil || res.Exit != 0 {
 		return res, nil
 	}
 	x.ch.Write(res.Stdout)
 	io.Copy(io.Discard, x.in)
 	x.server.host.Edit(func(s *State) {
-		for _, name := range s.Below(strings.TrimSpace(string(res.Stdout))) {
+		for _, name := range s.Below(strings.TrimPrefix(strings.TrimSpace(string(res.Stdout)), staged)) {
 			delete(s.Files, name)
 		}
 	})

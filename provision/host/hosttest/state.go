@@ -22,6 +22,8 @@ type State struct {
 	Now time.Time
 	// Reloads counts systemctl daemon-reload.
 	Reloads int
+
+	staged int // directories for uploads so far
 }
 
 // Kind is what a name in the file system is.

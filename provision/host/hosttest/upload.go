@@ -20,6 +20,9 @@ func upload(s *State, c Call) host.Result {
 	return s.arrive(c.Argv[1:], string(c.Stdin))
 }
 
+// staged begins the line on which the directory is named.
+const staged = "drover-staged: "
+
 // stage makes the directory that an upload over SFTP goes through: file, user.
 // The session removes it when its stdin ends.
 func stage(s *State, c Call) host.Result {
@@ -35,9 +38,10 @@ func stage(s *State, c Call) host.Result {
 			delete(s.Files, n)
 		}
 	}
-	made := fmt.Sprintf("%s.%d", old, len(s.Files))
+	s.staged++ // as with mktemp, no name comes twice: an upload that was cut may end after the next has begun
+	made := fmt.Sprintf("%s.%d", old, s.staged)
 	s.Files[made] = File{Kind: Directory, Mode: 0o700, Owner: c.Argv[2] + ":root", Mtime: s.Now}
-	return out(made + "\n")
+	return out(staged + made + "\n")
 }
 
 // place gives what was sent its name: directory, file, mode, owner, size, digest.

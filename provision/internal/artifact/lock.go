@@ -118,11 +118,14 @@ func (f Fetcher) MakeLock(ctx context.Context, releases []Release, told func(Rel
 	return l, nil
 }
 
+// DigestFix is what to do about a release that is not what was locked.
+const DigestFix = "compare both digests with what the release's maker publishes; if the mirror is wrong, mend it; if the lock is, run `drover artifacts lock` again"
+
 // DigestError is a release that is not what was locked.
 type DigestError struct{ URL, Want, Have string }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("%s has digest %s, the lock says %s: it was changed on its way or on the mirror", e.URL, e.Have, e.Want)
+	return fmt.Sprintf("%s has digest %s, the lock says %s: it was changed on its way or on the mirror\n  fix: %s", e.URL, e.Have, e.Want, DigestFix)
 }
 
 // Small fetches a release that fits in memory (a manifest) and verifies it.

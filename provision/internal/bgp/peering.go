@@ -39,6 +39,8 @@ type Neighbor struct {
 	// Kept is a member that the inventory does not name. It has its session and its
 	// routes, but nothing waits for them: it may be about to go.
 	Kept bool
+	// Away is a host that could not be reached: its side cannot be waited for either.
+	Away bool
 }
 
 // New is the peering of a BIG-IP with the hosts of the inventory. Blocks and
@@ -95,4 +97,9 @@ func (p Peering) sorted() []Neighbor {
 // named are those of them that the inventory names.
 func (p Peering) named() []Neighbor {
 	return slices.DeleteFunc(p.sorted(), func(n Neighbor) bool { return n.Kept })
+}
+
+// awaited are those of them that have to have their sessions and routes.
+func (p Peering) awaited() []Neighbor {
+	return slices.DeleteFunc(p.sorted(), func(n Neighbor) bool { return n.Kept || n.Away })
 }

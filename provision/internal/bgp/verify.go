@@ -62,7 +62,7 @@ func (v *verifier) add(k Kind, host string, p netip.Prefix, format string, args 
 }
 
 func (v *verifier) sessions(list []Session) {
-	for _, n := range v.want.named() {
+	for _, n := range v.want.awaited() {
 		i := slices.IndexFunc(list, func(s Session) bool { return s.Peer == n.Address })
 		if i < 0 {
 			v.add(NoSession, n.Name, netip.Prefix{}, "%s is not among the neighbors", n.Address)
@@ -83,7 +83,7 @@ func (v *verifier) sessions(list []Session) {
 }
 
 func (v *verifier) blocks() {
-	for _, n := range v.want.named() {
+	for _, n := range v.want.awaited() {
 		if len(n.Blocks) == 0 && n.Services { // masters seldom run pods of the pool
 			v.add(NoBlock, n.Name, netip.Prefix{}, "it has no block of %s yet", v.want.PodCIDR)
 		}
@@ -102,7 +102,7 @@ func (v *verifier) blocks() {
 func (v *verifier) services() {
 	cidr := v.want.ServiceCIDR
 	able := 0
-	for _, n := range v.want.named() {
+	for _, n := range v.want.awaited() {
 		if n.Services {
 			able++
 		}

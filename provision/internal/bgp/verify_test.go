@@ -77,6 +77,15 @@ func TestVerify(t *testing.T) {
 			"wrong-nexthop kube-master-1 10.101.0.0/16: 10.101.0.0/16 goes by way of kube-master-1, which must not announce services"}},
 		"services by a stranger": {func(w *world) { w.routes[4].NextHops = hop("10.90.0.99") }, []string{
 			"wrong-nexthop 10.101.3.4/32: 10.101.3.4/32 goes by way of 10.90.0.99, which is not of this cluster"}},
+		"a node that is away": {func(w *world) {
+			w.want.Neighbors[1].Away, w.sessions[2].State = true, "Active"
+			w.routes = slices.Delete(w.routes, 1, 2)
+			w.routes[2].NextHops = hop("10.90.0.22")
+		}, nil},
+		"a node that is away, and not gone yet": {func(w *world) { w.want.Neighbors[1].Away = true }, nil},
+		"a node that is away, and another down": {func(w *world) {
+			w.want.Neighbors[1].Away, w.sessions[3].State = true, "Active"
+		}, []string{"session-down kube-node-2: the session with 10.90.0.22 is down: Active"}},
 		"masters alone": {func(w *world) { w.want.Neighbors, w.routes = w.want.Neighbors[2:], nil }, nil},
 		"a host that is gone": {func(w *world) {
 			w.routes = append(w.routes, Route{prefix("10.100.9.0/26"), hop("10.90.0.29")}, Route{prefix("10.100.0.7/32"), nil})

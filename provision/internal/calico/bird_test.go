@@ -3,6 +3,7 @@ package calico
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -234,14 +235,20 @@ func (l *birdLab) expectRoute(name, want string) {
 	l.wait(want, name, func() bool { return slices.Contains(l.routes(name), want) })
 }
 
+// freePort is below those that the kernel hands out, to which it would not be
+// free for long.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.1.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.1.1:%d", 20000+rand.IntN(12000))); err == nil {
+			defer l.Close()
+			return l.Addr().(*net.TCPAddr).Port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal(err)
+	return 0
 }
 
 // renderFilter writes the filter as confd does: BGPFilterBIRDFuncs and what it

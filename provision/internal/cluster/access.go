@@ -31,16 +31,22 @@ type Access struct {
 	Port    uint16   // that API servers listen on
 	Bundle  *trust.Bundle
 	Now     func() time.Time
+	// Permit is asked before anything is written; nil permits all.
+	Permit func(context.Context) (context.Context, context.CancelFunc, error)
 
 	mu      sync.Mutex
 	exists  bool
 	clients map[string]*kube.Client
 	last    string // the master that answered last
+
+	asked  questions
+	glance *glance // nil: everything is asked anew
 }
 
 // Open says that there is a cluster, or that one is being made: from here on its
 // API and etcd are asked.
 func (a *Access) Open() {
+	a = a.root()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.exists = true
@@ -48,6 +54,7 @@ func (a *Access) Open() {
 
 // Exists reports whether there is anything to ask.
 func (a *Access) Exists() bool {
+	a = a.root()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.exists
@@ -62,6 +69,11 @@ func (a *Access) API(ctx context.Context) (*kube.Client, error) {
 	if !a.Exists() {
 		return nil, ErrNoCluster
 	}
+	return recall(a, "api", func() (*kube.Client, error) { return a.root().ready(ctx) })
+}
+
+// ready is a client of the first API server that says it is.
+func (a *Access) ready(ctx context.Context) (*kube.Client, error) {
 	var errs []error
 	for _, m := range a.preferred() {
 		c, err := a.APIOf(ctx, m.Name)
@@ -94,8 +106,24 @@ func (a *Access) Ready(ctx context.Context, master string) error {
 	return nil
 }
 
+// APISpares is nil when another master's API server is ready, of those that there
+// should be, or when this one is not ready either: then nothing is lost with it.
+func (a *Access) APISpares(ctx context.Context, master string, others []string) error {
+	if len(others) == 0 || a.Ready(ctx, master) != nil {
+		return nil
+	}
+	errs := make([]error, len(others))
+	for i, name := range others {
+		if errs[i] = a.Ready(ctx, name); errs[i] == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("it is the only API server that is ready: %w", errors.Join(errs...))
+}
+
 // APIOf is a client of one master's API server, whatever its health.
 func (a *Access) APIOf(_ context.Context, master string) (*kube.Client, error) {
+	a = a.root()
 	if !a.Exists() {
 		return nil, ErrNoCluster
 	}
@@ -115,7 +143,7 @@ func (a *Access) APIOf(_ context.Context, master string) (*kube.Client, error) {
 	c, err := kube.Connect(kube.Config{
 		Server: "https://" + netip.AddrPortFrom(m.Address, a.Port).String(),
 		CA:     a.Bundle.Authority(pki.ClusterCA).CertPEM(), ClientCert: cert, ClientKey: key,
-		Dial: m.Dial,
+		Dial: m.Dial, Permit: a.Permit,
 	})
 	if err != nil {
 		return nil, err

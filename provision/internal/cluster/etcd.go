@@ -33,6 +33,15 @@ func (a *Access) EtcdHealthy(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// EtcdOf is nil when one master's etcd says that it is healthy.
+func (a *Access) EtcdOf(ctx context.Context, master string) error {
+	m, err := a.master(master)
+	if err != nil {
+		return err
+	}
+	return a.etcdHealth(ctx, m)
+}
+
 func (a *Access) etcdHealth(ctx context.Context, m Master) error {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()

@@ -31,7 +31,23 @@ func (a *Access) Etcd() (*etcd.Client, error) {
 	}
 	return etcd.Connect(etcd.Config{
 		Endpoints: endpoints, CA: ca.CertPEM(), Cert: cert, Key: key, Dial: a.dialMember, Timeout: readyLimit,
+		Permit: a.root().Permit,
 	})
+}
+
+// EtcdSpares is nil when the other members can do without a master's etcd for a
+// moment, or when that costs no quorum that there is or could be.
+func (a *Access) EtcdSpares(ctx context.Context, master string) error {
+	client, err := a.Etcd()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	s, err := client.Status(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // where nobody answers, as with certificates that ran out, there is nothing to lose
+	}
+	return s.Spares(master)
 }
 
 // dialMember reaches a member from its own master, or, where that one is not

@@ -35,7 +35,7 @@ func run(t *testing.T, c *inventory.Cluster, now time.Time) ([]resource.Resource
 		t.Fatal(err)
 	}
 	rs, err := Build(Inputs{
-		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: true,
+		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: func() bool { return true },
 		Now: func() time.Time { return now }, Away: func(string) bool { return false },
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
 const sessionLimit = 4 * time.Minute
 
 // sessions is the proof from the far side: the BIG-IP has a session with every
-// host, and the routes it should have by the hosts it should.
+// host that is not away, and the routes it should have by the hosts it should.
 func (b *builder) sessions(f5 inventory.BigIP, needs []plan.ID) resource.Step {
 	look := func(ctx context.Context, access *cluster.Access, snap facts.Snapshot) error {
 		blocks, err := blocksOf(ctx, access)
@@ -96,7 +96,7 @@ func (b *builder) sessions(f5 inventory.BigIP, needs []plan.ID) resource.Step {
 		}
 		peering := b.Kept.Peering(b.Cluster, f5)
 		for i, n := range peering.Neighbors {
-			peering.Neighbors[i].Blocks = blocks[n.Name]
+			peering.Neighbors[i].Blocks, peering.Neighbors[i].Away = blocks[n.Name], b.Away(n.Name)
 		}
 		sessions, err := bgp.ParseNeighbors(snap.Texts[facts.Neighbors])
 		if err != nil {

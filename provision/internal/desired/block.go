@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,6 +13,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/calico"
 	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/evidence"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/wait"
@@ -21,10 +23,10 @@ import (
 // blocksOf are the address blocks each host has, by its name: the confirmed
 // ones, as no others are announced.
 func blocksOf(ctx context.Context, access *cluster.Access) (map[string][]netip.Prefix, error) {
-	api, err := access.API(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return cluster.Recall(ctx, access, "blocks", listBlocks)
+}
+
+func listBlocks(ctx context.Context, api *kube.Client) (map[string][]netip.Prefix, error) {
 	affinities, err := api.List(ctx, schema.GroupKind{Group: calico.Group, Kind: "BlockAffinity"})
 	if err != nil {
 		return nil, err
@@ -47,11 +49,32 @@ func blocksOf(ctx context.Context, access *cluster.Access) (map[string][]netip.P
 	return blocks, nil
 }
 
+// proofs are the nodes on which a pod is that proves them, by their names: while a
+// run is at it, or because one was killed before it took the pod away.
+func proofs(ctx context.Context, access *cluster.Access) (map[string]bool, error) {
+	return cluster.Recall(ctx, access, "proofs", func(ctx context.Context, api *kube.Client) (map[string]bool, error) {
+		pods, err := api.Owned(ctx, schema.GroupKind{Kind: "Pod"})
+		on := map[string]bool{}
+		for _, pod := range pods {
+			if node, ok := strings.CutPrefix(pod.Name, proofPrefix); ok && pod.Namespace == proofNamespace {
+				on[node] = true
+			}
+		}
+		return on, err
+	})
+}
+
+const (
+	proofPrefix    = "drover-proof-"
+	proofNamespace = "kube-system"
+)
+
 func blockID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "block", h.Name) }
 
 // block proves a kube-node before anything runs there: a pod that only pauses is
 // put on it, gets an address, and so the node its block, and goes again. Without
-// it a node that has had no pod would announce nothing that could be seen.
+// it a node that has had no pod would announce nothing that could be seen. A pod
+// that a killed run left there goes, too.
 func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 	return resource.Step{
 		ID: blockID(h), Needs: needs, Want: plan.State{"block": "there"},
@@ -60,7 +83,15 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			if err != nil || len(blocks[h.Name]) == 0 {
 				return nil, err
 			}
-			return plan.State{"block": "there"}, nil
+			left, err := proofs(ctx, seen.Cluster)
+			if err != nil {
+				return nil, err
+			}
+			state := plan.State{"block": "there"}
+			if left[h.Name] {
+				state["proof"] = "left behind"
+			}
+			return state, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			api, err := w.Cluster.API(ctx)
@@ -81,6 +112,9 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 					return err
 				},
 			}, w.Waiting)
+			if err != nil && ctx.Err() == nil { // what is known of it goes with it
+				err = fmt.Errorf("%w\n%s", err, evidence.Pod(ctx, api, pod.GetNamespace(), pod.GetName()))
+			}
 			if derr := api.Delete(context.WithoutCancel(ctx), kube.Ref{Key: kube.KeyOf(pod), Version: "v1"}); err == nil {
 				err = derr
 			}
@@ -93,7 +127,7 @@ func (b *builder) proofPod(h inventory.Host) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": map[string]any{
-			"name": "drover-proof-" + h.Name, "namespace": "kube-system",
+			"name": proofPrefix + h.Name, "namespace": proofNamespace,
 			"labels": map[string]any{kube.ManagedByLabel: kube.ManagedBy},
 		},
 		"spec": map[string]any{

@@ -30,25 +30,39 @@ type Inputs struct {
 	Bundle *trust.Bundle
 	// CalicoManifest is Calico's release manifest.
 	CalicoManifest []byte
-	// NewCluster says that etcd begins here, with the masters of the inventory.
-	NewCluster bool
+	// NewCluster says whether etcd begins here, with the masters of the inventory. It
+	// is asked when something is applied: before, it may not be known yet.
+	NewCluster func() bool
 	Kept       Kept
 	// Away says of a host that it could not be reached: nothing is asked of it.
 	Away func(name string) bool
 	Now  func() time.Time
+	// Verify is whether every installed file is digested to tell whether it is intact.
+	Verify bool
+	// Rendered remembers what was rendered before; it may be nil.
+	Rendered *Renderings
 }
 
 // builder collects resources.
 type builder struct {
 	Inputs
 	out []resource.Resource
+	// What releases need that are installed on the host at hand.
+	forReleases []plan.ID
 	// Calico's own objects, and those that say what it is to do.
 	release, network []*unstructured.Unstructured
 }
 
+func newBuilder(in Inputs) *builder {
+	if in.Rendered == nil {
+		in.Rendered = &Renderings{}
+	}
+	return &builder{Inputs: in}
+}
+
 // Build is everything the inventory asks for.
 func Build(in Inputs) ([]resource.Resource, error) {
-	b := &builder{Inputs: in}
+	b := newBuilder(in)
 	if err := b.calico(); err != nil {
 		return nil, err
 	}
@@ -82,6 +96,10 @@ func (b *builder) add(r resource.Resource) plan.Item {
 // the kubelet that is to watch over it, the control plane.
 func (b *builder) host(h inventory.Host) error {
 	packages := b.packages(h)
+	b.forReleases = nil
+	if b.Cluster.Artifacts.FanOut {
+		b.forReleases = packages // curl is one of them
+	}
 	system, err := b.system(h, packages)
 	if err != nil {
 		return err
@@ -103,12 +121,16 @@ func (b *builder) host(h inventory.Host) error {
 }
 
 // files adds rendered files and returns them as inputs of the unit among them.
-func (b *builder) files(h inventory.Host, files []manifests.File, needs ...plan.ID) []plan.Item {
+func (b *builder) files(h inventory.Host, files []rendering, needs ...plan.ID) []plan.Item {
 	var items []plan.Item
 	for _, f := range files {
-		items = append(items, b.add(resource.File{Host: h.Name, Path: f.Path, Content: f.Content, Mode: f.Mode, Needs: needs}))
+		items = append(items, b.file(h, f, needs...))
 	}
 	return items
+}
+
+func (b *builder) file(h inventory.Host, f rendering, needs ...plan.ID) plan.Item {
+	return b.add(resource.File{Host: h.Name, Path: f.Path, Content: f.Content, Digest: f.digest, Mode: f.Mode, Needs: needs})
 }
 
 // releases adds a host's binaries of the components named.
@@ -121,7 +143,7 @@ func (b *builder) releases(h inventory.Host, from []artifact.Release, components
 		items = append(items, b.add(resource.Artifact{
 			Host: h.Name, Component: r.Component, Version: r.Version, Strip: r.Strip,
 			URL: artifact.URL(b.Cluster, r), SHA256: b.Lock.Files[r.Path],
-			Push: b.Cluster.Artifacts.Pull == inventory.PullPush,
+			Needs: b.forReleases, Push: b.Cluster.Artifacts.Pull == inventory.PullPush, Verify: b.Verify,
 		}))
 	}
 	return items
@@ -140,7 +162,7 @@ func (b *builder) packages(h inventory.Host) []plan.ID {
 
 // system is what every host's kernel has to be told, after all it needs for that.
 func (b *builder) system(h inventory.Host, needs []plan.ID) ([]plan.ID, error) {
-	files, err := manifests.HostFiles()
+	files, err := b.Rendered.all("host", manifests.HostFiles)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +202,8 @@ func (b *builder) balancer(h inventory.Host, needs []plan.ID) ([]plan.ID, error)
 	if b.Cluster.API.Endpoint != "" {
 		return nil, nil
 	}
-	files, err := manifests.LoadBalancer{Masters: b.Kept.Backends(b.Cluster)}.Files()
+	balancer := manifests.LoadBalancer{Masters: b.Kept.Backends(b.Cluster)}
+	files, err := b.Rendered.all(balancer, balancer.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +214,8 @@ func (b *builder) balancer(h inventory.Host, needs []plan.ID) ([]plan.ID, error)
 	} else {
 		inputs = append(inputs, sharedItem(h, pki.CAs()[0].Cert))
 	}
-	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.HAProxyUnit, Inputs: inputs, Needs: needs, Verb: "reload-or-restart"})
+	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.HAProxyUnit, Inputs: inputs, Needs: needs, Verb: "reload-or-restart",
+		Ports: []uint16{manifests.LoadBalancerPort}})
 	return []plan.ID{unit.ID}, nil
 }
 
@@ -218,14 +242,18 @@ func (b *builder) certificates(h inventory.Host, certs []pki.Certificate, needs 
 // kubeconfig is a file that names a client's certificate by path: the certificate
 // can be renewed without it, and it is no secret.
 func (b *builder) kubeconfig(h inventory.Host, path, user, cert string) (plan.Item, error) {
-	content, err := pki.Kubeconfig{
+	config := pki.Kubeconfig{
 		Cluster: b.Cluster.Name, Server: "https://" + b.endpoint(), User: user,
 		CAFile: pki.CAs()[0].Cert.Path, CertFile: pki.Dir + "/" + cert + ".crt", KeyFile: pki.Dir + "/" + cert + ".key",
-	}.File()
+	}
+	file, err := b.Rendered.one(config, func() (manifests.File, error) {
+		content, err := config.File()
+		return manifests.File{Path: path, Mode: 0o600, Content: content}, err
+	})
 	if err != nil {
 		return plan.Item{}, err
 	}
-	return b.add(resource.File{Host: h.Name, Path: path, Content: content, Mode: 0o600}), nil
+	return b.file(h, file), nil
 }
 
 // endpoint is how hosts reach the API.
@@ -313,18 +341,14 @@ func (b *builder) gates() {
 		names = append(names, h.Name)
 	}
 	b.add(resource.Gate{Name: gateEtcd, What: "a quorum of etcd", Limit: 2 * time.Minute, Needs: etcds,
-		Check: func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx) }})
+		Check:   func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx) },
+		Explain: b.masters(manifests.EtcdUnit, (*cluster.Access).EtcdOf)})
 	b.add(resource.Gate{Name: gateAPI, What: "an API server that is ready", Limit: 2 * time.Minute, Needs: apis,
 		Check: func(ctx context.Context, c *cluster.Access) error {
 			_, err := c.API(ctx)
 			return err
-		}})
+		}, Explain: b.masters(manifests.APIServerUnit, (*cluster.Access).Ready)})
 	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: 5 * time.Minute, Needs: append(joined, b.calicoIDs()...),
-		Check: func(ctx context.Context, c *cluster.Access) error {
-			api, err := c.API(ctx)
-			if err != nil {
-				return err
-			}
-			return api.NodesReady(ctx, names...)
-		}})
+		Check:   func(ctx context.Context, c *cluster.Access) error { return c.NodesReady(ctx, names...) },
+		Explain: b.unreadyNodes})
 }

@@ -53,7 +53,7 @@ func buildKeeping(t *testing.T, path string, kept Kept, away ...string) []resour
 		t.Fatal(err)
 	}
 	rs, err := Build(Inputs{
-		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: true, Kept: kept,
+		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: func() bool { return true }, Kept: kept,
 		Now: func() time.Time { return now }, Away: func(name string) bool { return slices.Contains(away, name) },
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func (b *builder) etcdJoin(h inventory.Host) resource.Step {
 			return nil, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			if !b.NewCluster {
+			if !b.NewCluster() {
 				return errors.New("it has no data, and the cluster exists: a master is added with `drover node add`, and one that lost its data is replaced with `drover node replace`")
 			}
 			join := manifests.EtcdJoin{New: true, Token: b.Cluster.Name + "-" + b.Bundle.UID(), Members: map[string]netip.Addr{}}
@@ -220,6 +220,7 @@ func (b *builder) join(h inventory.Host, needs []plan.ID) (join, joined resource
 			}
 			return api.DeleteToken(ctx, token.ID)
 		},
+		Explain: b.kubeletOf(h),
 	}
 	return join, joined, func() bool { return token.ID != "" }
 }

@@ -17,6 +17,9 @@ type Kept struct {
 	Unknown bool
 }
 
+// Nobody reports whether the inventory names everybody there is.
+func (k Kept) Nobody() bool { return len(k.Members) == 0 && !k.Unknown }
+
 // Backends are the API servers that hosts may use.
 func (k Kept) Backends(c *inventory.Cluster) []manifests.Backend {
 	var out []manifests.Backend

@@ -16,7 +16,7 @@ func Blocks(ctx context.Context, access *cluster.Access) (map[string][]netip.Pre
 // Hosts is what is asked of the hosts themselves. It needs neither the lock file
 // nor Calico's manifest, so it can tell what to take away when those are gone.
 func Hosts(in Inputs) ([]resource.Resource, error) {
-	b := &builder{Inputs: in}
+	b := newBuilder(in)
 	for _, h := range b.hosts(in.Cluster.Hosts()) {
 		if err := b.host(h); err != nil {
 			return nil, err

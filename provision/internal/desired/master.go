@@ -1,9 +1,12 @@
 package desired
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
@@ -11,6 +14,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/trust"
+	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -35,7 +39,8 @@ func (b *builder) controlPlane(h inventory.Host, system []plan.ID) error {
 }
 
 func (b *builder) etcd(h inventory.Host, system []plan.ID) error {
-	files, err := manifests.Etcd{Service: b.service(b.Cluster.Etcd.ExtraArgs), Name: h.Name, Address: h.Address}.Files()
+	etcd := manifests.Etcd{Service: b.service(b.Cluster.Etcd.ExtraArgs), Name: h.Name, Address: h.Address}
+	files, err := b.Rendered.all(etcd, etcd.Files)
 	if err != nil {
 		return err
 	}
@@ -49,8 +54,9 @@ func (b *builder) etcd(h inventory.Host, system []plan.ID) error {
 	// leaves a beginning that nobody can finish.
 	begin.Needs = append(begin.Needs, resource.FileID(h.Name, trust.Seal().Path))
 	join := b.add(begin)
-	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.EtcdUnit, Inputs: inputs, Serial: "etcd",
-		Needs: append(slices.Clone(system), data.ID, join.ID)})
+	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.EtcdUnit, Inputs: inputs, Serial: "etcd", Spare: etcdSpares(h.Name),
+		Needs: append(slices.Clone(system), data.ID, join.ID),
+		Ports: []uint16{manifests.EtcdClientPort, manifests.EtcdPeerPort, manifests.EtcdMetricsPort}})
 	b.add(b.etcdJoined(h, unit.ID))
 	return nil
 }
@@ -65,10 +71,11 @@ func caFile(name pki.CAName) pki.File {
 }
 
 func (b *builder) apiServer(h inventory.Host) error {
-	files, err := manifests.APIServer{
+	server := manifests.APIServer{
 		Service: b.service(b.Cluster.APIServer.ExtraArgs), Address: h.Address, ServiceCIDR: b.Cluster.ServiceCIDR,
 		EtcdServers: []string{"https://" + netip.AddrPortFrom(h.Address, manifests.EtcdClientPort).String()},
-	}.Files()
+	}
+	files, err := b.Rendered.all(server, server.Files)
 	if err != nil {
 		return err
 	}
@@ -81,14 +88,48 @@ func (b *builder) apiServer(h inventory.Host) error {
 	// The note comes before anything that depends on what it notes: a run that is
 	// killed in between must not leave a cluster whose networks can still be changed.
 	b.add(resource.Unit{Host: h.Name, Name: manifests.APIServerUnit, Inputs: inputs, Serial: "kube-apiserver",
-		Needs: []plan.ID{resource.GateID(gateEtcd), membershipID(b.Cluster, h)}, Ready: apiReady(h.Name)})
+		Needs: []plan.ID{resource.GateID(gateEtcd), membershipID(b.Cluster, h)}, Ready: apiReady(h.Name), Spare: b.apiSpares(h.Name),
+		Ports: []uint16{manifests.APIServerPort}})
 	return nil
 }
 
+// settling is how long the others may take to be well again, for instance after
+// one of them was started again.
+const settling = 10 * time.Second
+
+// etcdSpares asks whether the quorum can do without a master's etcd.
+func etcdSpares(master string) func(context.Context, resource.World) error {
+	return func(ctx context.Context, w resource.World) error {
+		return spared(ctx, func(ctx context.Context) error { return w.Cluster.EtcdSpares(ctx, master) })
+	}
+}
+
+// apiSpares asks whether there is another API server than a master's.
+func (b *builder) apiSpares(master string) func(context.Context, resource.World) error {
+	var others []string
+	for _, m := range b.Cluster.KubeMasters {
+		if m.Name != master {
+			others = append(others, m.Name)
+		}
+	}
+	return func(ctx context.Context, w resource.World) error {
+		return spared(ctx, func(ctx context.Context) error { return w.Cluster.APISpares(ctx, master, others) })
+	}
+}
+
+func spared(ctx context.Context, check func(context.Context) error) error {
+	err := wait.For(ctx, wait.Condition{What: "the others to be well", Limit: settling, Check: check}, nil)
+	if late := (*wait.TimeoutError)(nil); errors.As(err, &late) {
+		return late.Last // how long that was asked is no matter
+	}
+	return err
+}
+
 func (b *builder) controllerManager(h inventory.Host) error {
-	files, err := manifests.ControllerManager{
+	manager := manifests.ControllerManager{
 		Service: b.service(b.Cluster.ControllerManager.ExtraArgs), ClusterName: b.Cluster.Name, PodCIDR: b.Cluster.PodCIDR,
-	}.Files()
+	}
+	files, err := b.Rendered.all(manager, manager.Files)
 	if err != nil {
 		return err
 	}
@@ -100,12 +141,13 @@ func (b *builder) controllerManager(h inventory.Host) error {
 		b.certificates(h, pki.MasterCertificates(b.trustCluster(), pki.Host{Name: h.Name, Address: h.Address}), nil, "controller-manager"),
 		[]plan.Item{config, sharedItem(h, caFile(pki.ClusterCA)), sharedItem(h, pki.ServiceAccountKey())})
 	b.add(resource.Unit{Host: h.Name, Name: manifests.ControllerManagerUnit, Inputs: inputs, Serial: "kube-controller-manager",
-		Needs: []plan.ID{resource.UnitID(h.Name, manifests.APIServerUnit)}})
+		Needs: []plan.ID{resource.UnitID(h.Name, manifests.APIServerUnit)}, Ports: []uint16{manifests.ControllerManagerPort}})
 	return nil
 }
 
 func (b *builder) scheduler(h inventory.Host) error {
-	files, err := manifests.Scheduler{Service: b.service(b.Cluster.Scheduler.ExtraArgs)}.Files()
+	scheduler := manifests.Scheduler{Service: b.service(b.Cluster.Scheduler.ExtraArgs)}
+	files, err := b.Rendered.all(scheduler, scheduler.Files)
 	if err != nil {
 		return err
 	}
@@ -117,6 +159,6 @@ func (b *builder) scheduler(h inventory.Host) error {
 		b.certificates(h, pki.MasterCertificates(b.trustCluster(), pki.Host{Name: h.Name, Address: h.Address}), nil, "scheduler"),
 		[]plan.Item{config, sharedItem(h, caFile(pki.ClusterCA))})
 	b.add(resource.Unit{Host: h.Name, Name: manifests.SchedulerUnit, Inputs: inputs, Serial: "kube-scheduler",
-		Needs: []plan.ID{resource.UnitID(h.Name, manifests.APIServerUnit)}})
+		Needs: []plan.ID{resource.UnitID(h.Name, manifests.APIServerUnit)}, Ports: []uint16{manifests.SchedulerPort}})
 	return nil
 }

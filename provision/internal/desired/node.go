@@ -31,14 +31,14 @@ func (b *builder) containerd(h inventory.Host, system []plan.ID) (plan.ID, error
 			c.Mirrors = append(c.Mirrors, manifests.RegistryMirror{Registry: r, Mirror: registry, PlainHTTP: b.Cluster.Artifacts.RegistryHTTP})
 		}
 	}
-	files, err := c.Files()
+	files, err := b.Rendered.all(c, c.Files)
 	if err != nil {
 		return "", err
 	}
 	var inputs []plan.Item
 	needs := slices.Clone(system)
 	for _, f := range files {
-		item := b.add(resource.File{Host: h.Name, Path: f.Path, Content: f.Content, Mode: f.Mode})
+		item := b.file(h, f)
 		if f.Effect == manifests.Nothing { // read when an image is pulled
 			needs = append(needs, item.ID)
 		} else {
@@ -70,13 +70,20 @@ func (b *builder) node(h inventory.Host, needs []plan.ID) error {
 }
 
 func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
-	files, err := manifests.Kubelet{
-		Service: b.service(h.Kubelet.ExtraArgs), NodeName: h.Name, NodeIP: h.Address, ClusterDNS: b.dns(),
+	kubelet := manifests.Kubelet{
+		Service: b.service(h.Kubelet.ExtraArgs), ClusterDNS: b.dns(),
 		CgroupDriver: b.cgroupDriver(), MaxPods: h.Kubelet.MaxPods, Config: manifests.Object(h.Kubelet.Config),
-	}.Files()
+	}
+	settings, err := b.Rendered.one(kubelet, kubelet.Settings)
 	if err != nil {
 		return err
 	}
+	kubelet.NodeName, kubelet.NodeIP = h.Name, h.Address
+	unit, err := b.Rendered.one(kubelet, kubelet.Unit)
+	if err != nil {
+		return err
+	}
+	files := []rendering{unit, settings}
 	ca := sharedItem(h, caFile(pki.ClusterCA))
 	if b.Cluster.API.Endpoint != "" && h.Role == inventory.RoleNode {
 		b.clusterCA(h) // else it came with the load balancer
@@ -91,18 +98,25 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 		s.Needs = []plan.ID{joined.ID}
 		b.add(s)
 	}
-	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit, Ready: nodeReady(h.Name, joining)})
+	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit, Ready: nodeReady(h.Name, joining),
+		Ports: []uint16{manifests.KubeletPort(h.Kubelet.Config), manifests.KubeletHealthPort}})
 	return nil
 }
 
 func (b *builder) kubeProxy(h inventory.Host, needs []plan.ID) error {
-	files, err := manifests.KubeProxy{
-		Service: b.service(b.Cluster.KubeProxy.ExtraArgs), NodeName: h.Name, PodCIDR: b.Cluster.PodCIDR,
-		Config: manifests.Object(b.Cluster.KubeProxy.Config),
-	}.Files()
+	proxy := manifests.KubeProxy{
+		Service: b.service(b.Cluster.KubeProxy.ExtraArgs), PodCIDR: b.Cluster.PodCIDR, Config: manifests.Object(b.Cluster.KubeProxy.Config),
+	}
+	settings, err := b.Rendered.one(proxy, proxy.Settings)
 	if err != nil {
 		return err
 	}
+	proxy.NodeName = h.Name
+	unit, err := b.Rendered.one(proxy, proxy.Unit)
+	if err != nil {
+		return err
+	}
+	files := []rendering{unit, settings}
 	config, err := b.kubeconfig(h, manifests.KubeProxyKubeconfig, "system:kube-proxy", "kube-proxy")
 	if err != nil {
 		return err
@@ -110,7 +124,8 @@ func (b *builder) kubeProxy(h inventory.Host, needs []plan.ID) error {
 	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kube-proxy"),
 		b.certificates(h, pki.NodeCertificates(), nil, "kube-proxy"), []plan.Item{config})
 	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeProxyUnit, Inputs: inputs,
-		Needs: append(slices.Clone(needs), resource.GateID(gateAPI), rbacGate)})
+		Needs: append(slices.Clone(needs), resource.GateID(gateAPI), rbacGate),
+		Ports: []uint16{manifests.ProxyMetricsPort, manifests.ProxyHealthPort}})
 	return nil
 }
 
@@ -138,11 +153,11 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 		ID: nodeID(h), Needs: []plan.ID{resource.GateID(gateAPI)},
 		Want: plan.State{"fields": "as wanted"}, Content: resource.ContentOf(want),
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
-			api, err := seen.Cluster.API(ctx)
+			o, err := seen.Cluster.ObserveNode(ctx, want)
 			if err != nil {
 				return nil, err
 			}
-			return resource.ObjectState(api.ObserveNodes(ctx, []kube.Node{want})[h.Name])
+			return resource.ObjectState(o)
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			api, err := w.Cluster.API(ctx)

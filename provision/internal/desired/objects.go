@@ -53,7 +53,7 @@ func (b *builder) objects() error {
 
 // calico reads Calico's release and makes what is set in it.
 func (b *builder) calico() (err error) {
-	if b.release, err = calico.Patch(b.CalicoManifest, calico.Options{Endpoint: b.Cluster.API.Endpoint}); err != nil {
+	if b.release, err = b.Rendered.calico(b.CalicoManifest, calico.Options{Endpoint: b.Cluster.API.Endpoint}); err != nil {
 		return fmt.Errorf("calico: %w", err)
 	}
 	n := calico.NetworkOf(b.Cluster)
@@ -102,9 +102,15 @@ func (b *builder) applyAll(objs []*unstructured.Unstructured, needs []plan.ID) [
 // workloads waits until what drover runs in the cluster runs.
 func (b *builder) workloads(needs []plan.ID) {
 	keys := []kube.Key{
-		{Group: "apps", Kind: "DaemonSet", Namespace: "kube-system", Name: "calico-node"},
+		calicoNode(),
 		{Group: "apps", Kind: "Deployment", Namespace: "kube-system", Name: "calico-kube-controllers"},
 		{Group: "apps", Kind: "Deployment", Namespace: "kube-system", Name: "coredns"},
+	}
+	var away []string
+	for _, h := range b.Cluster.Hosts() {
+		if b.Away(h.Name) {
+			away = append(away, h.Name)
+		}
 	}
 	b.add(resource.Gate{Name: gateWorkloads, What: "Calico and CoreDNS to run everywhere", Limit: 5 * time.Minute, Needs: needs,
 		Check: func(ctx context.Context, c *cluster.Access) error {
@@ -112,6 +118,6 @@ func (b *builder) workloads(needs []plan.ID) {
 			if err != nil {
 				return err
 			}
-			return api.RolledOut(ctx, keys...)
-		}})
+			return api.RolledOut(ctx, away, keys...)
+		}, Explain: pods(keys...)})
 }

@@ -82,14 +82,14 @@ func (r *run) writeAll(due []*writing) {
 		scope = scope.And(w.res.Scope())
 	}
 	name := due[0].node.change.ID.Host()
-	snap, err := r.Look(r.ctx, name, scope)
+	snap, err := r.Look(r.work, name, scope)
 	seen := resource.Seen{Cluster: r.World.Cluster, Hosts: map[string]facts.Snapshot{name: snap}}
 	for _, w := range due {
 		if err != nil {
 			w.done <- lookError(err)
 			continue
 		}
-		have, err := w.res.Observe(r.ctx, seen)
+		have, err := w.res.Observe(r.work, seen)
 		w.done <- became(w.node.change, have, err)
 	}
 }
@@ -104,5 +104,5 @@ func (r *run) send(due []*writing) error {
 	if err != nil {
 		return err
 	}
-	return h.WriteFiles(r.ctx, files)
+	return h.WriteFiles(r.work, files)
 }

@@ -106,7 +106,7 @@ func TestABadFileFailsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	r := &run{ctx: t.Context(), Engine: Engine{World: resource.World{Hosts: map[string]host.Writer{"a": h}}, Look: lookAt(h)}}
+	r := &run{work: t.Context(), Engine: Engine{World: resource.World{Hosts: map[string]host.Writer{"a": h}}, Look: lookAt(h)}}
 	all := due(t, bad, good)
 	r.writeAll(all)
 	if err := <-all[0].done; err == nil || !strings.Contains(err.Error(), bad.Path) {
@@ -124,7 +124,7 @@ func (idle) WriteFiles(context.Context, []host.File) error { return nil }
 
 func TestWhatWasWrittenIsLookedAt(t *testing.T) {
 	h := hosttest.New(t, "a")
-	r := &run{ctx: t.Context(), Engine: Engine{World: resource.World{Hosts: map[string]host.Writer{"a": idle{h}}}, Look: lookAt(h)}}
+	r := &run{work: t.Context(), Engine: Engine{World: resource.World{Hosts: map[string]host.Writer{"a": idle{h}}}, Look: lookAt(h)}}
 	all := due(t, resource.File{Host: "a", Path: "/etc/f", Content: []byte("x"), Mode: 0o644})
 	r.writeAll(all)
 	if err := <-all[0].done; err == nil || err.Error() != "it was changed, but did not become as wanted: absent" {

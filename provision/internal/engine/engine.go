@@ -2,11 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/droverctl/drover/provision/internal/facts"
@@ -25,24 +25,36 @@ type Engine struct {
 	Look func(ctx context.Context, name string, scope facts.Scope) (facts.Snapshot, error)
 	// PerHost is how many changes may run on one host at once.
 	PerHost int
+	// Grace is how long what is under way may take to end after a stop.
+	Grace time.Duration
 }
 
 // Run carries out the plan and returns when every change is done, failed or
 // skipped and no goroutine is left. A host's chain stops at its first failure;
-// other hosts go on as far as they do not need it. What changes nothing takes no
-// place on its host, and its failure stops nothing there but what needs it. A cancelled ctx starts nothing
-// more.
+// other hosts go on as far as they do not need it, and unless it is something that
+// is disturbed in one place after the other: then the other places are left alone. What changes nothing takes no
+// place on its host, and its failure stops nothing there but what needs it. When
+// ctx ends nothing more is started: what only waits ends at once, and what is under
+// way has the grace to end by itself, because a host is left best between two
+// changes.
 func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 	start := e.Now()
+	work, release := Finish(ctx, e.Grace)
+	defer release()
 	r := &run{
-		Engine: e, ctx: ctx, nodes: map[plan.ID]*node{}, hosts: map[string]*places{}, serial: map[string]*places{},
-		batches: map[string]*batch{}, broken: map[string]error{},
+		Engine: e, ctx: ctx, work: work, underWay: map[plan.ID]bool{}, nodes: map[plan.ID]*node{}, hosts: map[string]*places{}, serial: map[string]*places{},
+		batches: map[string]*batch{}, broken: map[string]error{}, halted: map[string]error{},
 	}
+	untold := r.tellStop()
 	r.link(p)
 	r.wg.Wait()
+	untold()
 	rep := report.Report{Took: e.Now().Sub(start)}
 	for _, c := range p.Pending() {
 		rep.Outcomes = append(rep.Outcomes, r.nodes[c.ID].outcome)
+	}
+	if len(rep.Failed()) > 0 {
+		rep.Stopped = context.Cause(ctx)
 	}
 	return rep
 }
@@ -50,31 +62,37 @@ func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 // node is one pending change in the graph.
 type node struct {
 	change  plan.Change
-	needs   []*node       // what is pending before it
-	rank    int           // how many changes the longest way behind it has
-	done    chan struct{} // closed when outcome is final
+	needs   []*node      // what is pending and must be done before it
+	after   []*node      // what is pending and it comes after, needing only what is so already
+	alone   bool         // it is as it was, because now was no time to disturb it or what it needs
+	rank    int          // how many changes the longest way behind it has
+	behind  []*node      // what comes after it
+	waits   atomic.Int32 // for how many it has yet to wait
 	outcome report.Outcome
 }
 
 // run is the state of one Run.
 type run struct {
 	Engine
-	ctx     context.Context
+	ctx     context.Context // until the run is stopped
+	work    context.Context // of what is under way, which may go on for a while then
 	nodes   map[plan.ID]*node
 	hosts   map[string]*places
 	serial  map[string]*places // one place a word
 	batches map[string]*batch  // what is to be written on a host
 	wg      sync.WaitGroup
 
-	mu     sync.Mutex
-	broken map[string]error // why nothing more is done on a host
+	mu       sync.Mutex
+	broken   map[string]error // why nothing more is done on a host
+	halted   map[string]error // why nothing more of a serial word is disturbed
+	underWay map[plan.ID]bool
 }
 
 // link makes the graph of what is pending and starts it. What is as wanted
 // already holds nobody up.
 func (r *run) link(p plan.Plan) {
 	for _, c := range p.Pending() {
-		r.nodes[c.ID] = &node{change: c, done: make(chan struct{})}
+		r.nodes[c.ID] = &node{change: c}
 		if host := c.ID.Host(); r.hosts[host] == nil {
 			r.hosts[host] = &places{free: max(1, r.PerHost)}
 			if host == plan.ClusterHost {
@@ -89,11 +107,39 @@ func (r *run) link(p plan.Plan) {
 	r.connect(p)
 	r.rank(p)
 	for _, n := range r.nodes {
-		r.wg.Go(func() {
-			defer close(n.done)
-			n.outcome = r.carryOut(n)
-		})
+		for _, before := range slices.Concat(n.needs, n.after) {
+			before.behind = append(before.behind, n)
+			n.waits.Add(1)
+		}
 	}
+	for _, n := range r.begins() {
+		r.start(n)
+	}
+}
+
+// begins are the changes that come after none.
+func (r *run) begins() []*node {
+	var out []*node
+	for _, n := range r.nodes {
+		if n.waits.Load() == 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// start carries a change out, whose turn it is, and starts those that only waited for
+// it. Before that it costs nothing but its place in the graph: of tens of thousands
+// of changes few are due at once.
+func (r *run) start(n *node) {
+	r.wg.Go(func() {
+		n.outcome = r.carryOut(n)
+		for _, next := range n.behind {
+			if next.waits.Add(-1) == 0 {
+				r.start(next)
+			}
+		}
+	})
 }
 
 // atCluster is how many changes the API is asked for at once: it is no machine,
@@ -108,10 +154,11 @@ func (r *run) rank(p plan.Plan) {
 		if n == nil {
 			continue
 		}
-		for _, need := range n.needs {
+		before := slices.Concat(n.needs, n.after)
+		for _, need := range before {
 			need.rank = max(need.rank, n.rank+1)
 		}
-		if at := r.places(c); len(n.needs) == 0 && len(at) > 0 && at[0] == r.hosts[c.ID.Host()] {
+		if at := r.places(c); len(before) == 0 && len(at) > 0 && at[0] == r.hosts[c.ID.Host()] {
 			at[0].closed++
 		}
 	}
@@ -124,26 +171,27 @@ func (r *run) rank(p plan.Plan) {
 func (r *run) connect(p plan.Plan) {
 	behind := map[plan.ID]map[*node]bool{} // of what is as wanted already
 	for _, c := range p.Changes {
-		before := map[*node]bool{}
+		needs, after := map[*node]bool{}, map[*node]bool{}
 		for _, id := range slices.Concat(c.Needs, c.Triggers) {
 			if n := r.nodes[id]; n != nil {
-				before[n] = true
+				needs[n] = true
 				continue
 			}
-			maps.Copy(before, behind[id])
+			maps.Copy(after, behind[id])
 		}
 		if n := r.nodes[c.ID]; n != nil {
-			n.needs = slices.Collect(maps.Keys(before))
+			n.needs, n.after = slices.Collect(maps.Keys(needs)), slices.Collect(maps.Keys(after))
 			continue
 		}
-		behind[c.ID] = before
+		maps.Copy(after, needs)
+		behind[c.ID] = after
 	}
 }
 
-// carryOut waits for what a change needs, makes it, and tells how it ended.
+// carryOut makes a change, when what it needs was done, and tells how it ended.
 func (r *run) carryOut(n *node) report.Outcome {
 	c := n.change
-	if err := n.awaitNeeds(); err != nil {
+	if err := n.lacks(); err != nil {
 		return r.skip(c, err)
 	}
 	release, err := r.admit(n)
@@ -151,29 +199,69 @@ func (r *run) carryOut(n *node) report.Outcome {
 		return r.skip(c, err)
 	}
 	defer release()
+	if err := r.mayDisturb(c); err != nil {
+		n.alone = true
+		return r.leave(c, report.Left, err)
+	}
+	if err := r.begin(c); err != nil {
+		return r.skip(c, err)
+	}
+	defer r.end(c.ID)
 	start := r.Now()
-	r.tell(report.Event{Kind: report.Started, ID: c.ID, Action: c.Action, Text: c.Reason})
 	err = r.make(c)
 	took := r.Now().Sub(start)
 	if err != nil {
-		r.breakHost(c.ID, err)
-		r.tell(report.Event{Kind: report.Failed, ID: c.ID, Action: c.Action, Err: err, Took: took})
-		return report.Outcome{Change: c, Kind: report.Failed, Err: err, Took: took}
+		kind := report.Failed
+		if r.context(c.ID).Err() != nil {
+			kind = report.Cut
+		}
+		r.stopBehind(c, err)
+		// Only here: whatever is left on the host because of it need not tell it again.
+		err = resource.Explained(r.context(c.ID), r.Resources[c.ID], r.World, err)
+		r.tell(report.Event{Kind: kind, ID: c.ID, Action: c.Action, Err: err, Took: took})
+		return report.Outcome{Change: c, Kind: kind, Err: err, Took: took}
 	}
 	r.tell(report.Event{Kind: report.Done, ID: c.ID, Action: c.Action, Took: took})
 	return report.Outcome{Change: c, Kind: report.Done, Took: took}
 }
 
-// awaitNeeds waits until everything the change needs is done. It needs no
-// deadline of its own: each of those ends by its own.
-func (n *node) awaitNeeds() error {
-	for _, need := range n.needs {
-		<-need.done
-		if need.outcome.Kind != report.Done {
-			return fmt.Errorf("needs %s, which was %s", need.change.ID, need.outcome.Kind)
+// lacks tells which of the changes that it comes after, and which have ended, was not
+// made. What it needs has to be done; what it only follows may also have been left
+// alone, since what is needed of that is so.
+func (n *node) lacks() error {
+	var left *node
+	for i, need := range slices.Concat(n.needs, n.after) {
+		switch {
+		case need.outcome.Kind == report.Done:
+		case !need.alone:
+			return notDone(need)
+		case i < len(n.needs):
+			left = need
 		}
 	}
-	return nil
+	if left == nil {
+		return nil
+	}
+	n.alone = true
+	return notDone(left)
+}
+
+func notDone(need *node) error {
+	return fmt.Errorf("needs %s, which was %s", need.change.ID, need.outcome.Kind)
+}
+
+// mayDisturb asks what must not be disturbed at every moment whether it may be now.
+func (r *run) mayDisturb(c plan.Change) error {
+	if c.Action == plan.Create {
+		return nil
+	}
+	r.mu.Lock()
+	err := r.halted[c.Serial]
+	r.mu.Unlock()
+	if guarded, ok := r.Resources[c.ID].(resource.Guarded); ok && err == nil {
+		err = guarded.Spared(r.ctx, r.World)
+	}
+	return err
 }
 
 // places are what a change has to have a place in: one on its host, unless all of
@@ -206,7 +294,7 @@ func (r *run) admit(n *node) (release func(), err error) {
 		}
 		held = append(held, p)
 	}
-	if err := errors.Join(r.ctx.Err(), r.hostBroken(n.change.ID)); err != nil {
+	if err := r.hostBroken(n.change.ID); err != nil {
 		release()
 		return nil, err
 	}
@@ -227,7 +315,7 @@ func (r *run) make(c plan.Change) error {
 	world.Waiting = func(text string) {
 		r.tell(report.Event{Kind: report.Waiting, ID: c.ID, Action: c.Action, Text: text})
 	}
-	if err := res.Apply(r.ctx, world, c); err != nil {
+	if err := res.Apply(r.context(c.ID), world, c); err != nil {
 		return err
 	}
 	have, err := r.observe(res, c.ID)
@@ -257,28 +345,37 @@ func became(c plan.Change, have plan.State, err error) error {
 func (r *run) observe(res resource.Resource, id plan.ID) (plan.State, error) {
 	seen := resource.Seen{Cluster: r.World.Cluster}
 	if name := id.Host(); name != plan.ClusterHost {
-		snap, err := r.Look(r.ctx, name, res.Scope())
+		snap, err := r.Look(r.work, name, res.Scope())
 		if err != nil {
 			return nil, err
 		}
 		seen.Hosts = map[string]facts.Snapshot{name: snap}
 	}
-	return res.Observe(r.ctx, seen)
+	return res.Observe(r.work, seen)
 }
 
 func (r *run) skip(c plan.Change, err error) report.Outcome {
-	r.tell(report.Event{Kind: report.Skipped, ID: c.ID, Action: c.Action, Err: err})
-	return report.Outcome{Change: c, Kind: report.Skipped, Err: err}
+	return r.leave(c, report.Skipped, err)
 }
 
-func (r *run) breakHost(id plan.ID, err error) {
-	if id.Host() == plan.ClusterHost || r.passive(id) {
+func (r *run) leave(c plan.Change, kind report.Kind, err error) report.Outcome {
+	r.tell(report.Event{Kind: kind, ID: c.ID, Action: c.Action, Err: err})
+	return report.Outcome{Change: c, Kind: kind, Err: err}
+}
+
+// stopBehind sees to it that after a failure nothing more is done on the host, and
+// that what is disturbed in one place after the other is in no further place.
+func (r *run) stopBehind(c plan.Change, err error) {
+	if c.ID.Host() == plan.ClusterHost || r.passive(c.ID) {
 		return // no machine, or nothing of it: what depends on it is skipped, nothing else
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.broken[id.Host()] == nil {
-		r.broken[id.Host()] = fmt.Errorf("%s failed on this host: %w", id.What(), err)
+	if r.broken[c.ID.Host()] == nil {
+		r.broken[c.ID.Host()] = fmt.Errorf("%s failed on this host: %w", c.ID.What(), err)
+	}
+	if c.Serial != "" && c.Action != plan.Create && r.halted[c.Serial] == nil {
+		r.halted[c.Serial] = fmt.Errorf("%s failed, and is not done in a second place", c.ID)
 	}
 }
 

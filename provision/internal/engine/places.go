@@ -43,7 +43,7 @@ func (p *places) take(ctx context.Context, rank int) error {
 		p.free++
 		p.admit()
 	}
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 // give gives a place back.

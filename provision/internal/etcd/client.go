@@ -27,6 +27,9 @@ type Config struct {
 	// Dial opens connections; nil dials directly. It is asked for an endpoint's
 	// host and port.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Permit is asked before each change, and says how long that may take; nil
+	// permits all.
+	Permit func(context.Context) (context.Context, context.CancelFunc, error)
 	// Timeout bounds what is asked of one member; 0 is 5 seconds.
 	Timeout time.Duration
 }

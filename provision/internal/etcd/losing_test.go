@@ -29,3 +29,29 @@ func TestLosing(t *testing.T) {
 		}
 	}
 }
+
+func TestSpares(t *testing.T) {
+	well := func(name string) MemberStatus { return MemberStatus{Member: Member{Name: name}, LeaderID: 1} }
+	dead := func(name string) MemberStatus {
+		return MemberStatus{Member: Member{Name: name}, Err: errors.New("refused")}
+	}
+	for name, c := range map[string]struct {
+		members []MemberStatus
+		want    string
+	}{
+		"one of three":             {[]MemberStatus{well("a"), well("b"), well("c")}, ""},
+		"one, and one is dead":     {[]MemberStatus{well("a"), well("b"), dead("c")}, "without it 1 of 3 members answers; quorum is 2: c does not answer: refused"},
+		"one, and one has no lead": {[]MemberStatus{well("a"), well("b"), {Member: Member{Name: "c"}}}, "without it 1 of 3 members answers; quorum is 2: c has no leader"},
+		"the dead one":             {[]MemberStatus{dead("a"), well("b"), well("c")}, ""},
+		"of five, one is dead":     {[]MemberStatus{well("a"), well("b"), well("c"), well("d"), dead("e")}, ""},
+		"of five, two are dead":    {[]MemberStatus{well("a"), well("b"), well("c"), dead("d"), dead("e")}, "without it 2 of 5 members answer; quorum is 3: d does not answer: refused; e does not answer: refused"},
+		"without a quorum":         {[]MemberStatus{well("a"), dead("b"), dead("c")}, ""},
+		"the only one":             {[]MemberStatus{well("a")}, ""},
+		"one of two":               {[]MemberStatus{well("a"), well("b")}, ""},
+	} {
+		err := (Status{Members: c.members}).Spares("a")
+		if err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}

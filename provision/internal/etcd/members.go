@@ -120,6 +120,14 @@ func (c *Client) change(ctx context.Context, s Status, do func(context.Context, 
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
+	if c.config.Permit != nil {
+		permitted, done, err := c.config.Permit(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		ctx = permitted
+	}
 	err = do(ctx, client)
 	if errors.Is(err, rpctypes.ErrUnhealthy) || errors.Is(err, rpctypes.ErrMemberNotEnoughStarted) {
 		return fmt.Errorf("%w (%v)", ErrUnsettled, err)

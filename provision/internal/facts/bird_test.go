@@ -73,7 +73,7 @@ func TestProbeAsksBIRD(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !s.Commands["sh"] || s.CPUs == 0 {
+		if !s.Commands["sh"] || s.Hostname == "" {
 			t.Errorf("with BIRD, the rest is lost: %+v", s)
 		}
 		return s.BIRD

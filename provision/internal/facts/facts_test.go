@@ -2,11 +2,16 @@ package facts
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/droverctl/drover/provision/host"
 )
@@ -48,6 +53,8 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 	secret := write("tree/with space.key", "secret", 0o600)
 	cert := write("tree/sub/a.crt", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", 0o644)
 	balancer := write("tree/haproxy.cfg", "server m1 10.90.0.11:6443\n", 0o644)
+	empty := write("tree/empty.drover", "", 0o644)
+	escaped := write(`tree/a\x2db`, "secret", 0o600)
 	single := write("single/file", "", 0o640)
 	write("single/dir/below", "not asked for", 0o644)
 	link := filepath.Join(dir, "tree/current")
@@ -56,11 +63,17 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 	}
 	big := write("tree/big", strings.Repeat("x", DigestLimit+1), 0o755)
 
+	verified := write("verified/bin", strings.Repeat("y", DigestLimit+1), 0o755)
+	most, err := os.ReadFile("/proc/sys/kernel/pid_max") // a number of several digits
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, prelude := range []string{"", "Welcome to this host!\n@@ not a section\n"} {
 		s, err := Probe(t.Context(), local{prelude}, Scope{
-			Trees:    []string{filepath.Join(dir, "tree"), filepath.Join(dir, "absent")},
+			Trees:    []string{filepath.Join(dir, "tree"), filepath.Join(dir, "verified"), filepath.Join(dir, "absent")},
+			Digested: []string{filepath.Join(dir, "verified")},
 			Paths:    []string{filepath.Join(dir, "single"), single, filepath.Join(dir, "single/dir"), filepath.Join(dir, "absent-file")},
-			Sysctls:  []string{"kernel.ostype", "no.such.key"},
+			Sysctls:  []string{"kernel.ostype", "no.such.key", "kernel.pid_max"},
 			Commands: []string{"sh", "no-such-command"},
 		})
 		if err != nil {
@@ -76,6 +89,12 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 		if got := s.Texts[balancer]; got != "server m1 10.90.0.11:6443\n" && got != "server m1 10.90.0.11:6443" {
 			t.Errorf("a load balancer's configuration: %q", got)
 		}
+		if got, read := s.Texts[empty]; !read || got != "" {
+			t.Errorf("a text without a line: %q, %v", got, read)
+		}
+		if f := s.Files[escaped]; f.SHA256 != digestOfSecret {
+			t.Errorf("a file with a backslash in its name: %+v", f)
+		}
 		if got := s.Texts[cert]; !strings.HasPrefix(got, "-----BEGIN CERTIFICATE-----\nx\n") {
 			t.Errorf("certificate: %q", got)
 		}
@@ -84,6 +103,9 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 		}
 		if f := s.Files[big]; f.SHA256 != "" || f.Size != DigestLimit+1 {
 			t.Errorf("a large file was digested: %+v", f)
+		}
+		if f := s.Files[verified]; f.SHA256 != fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(strings.Repeat("y", DigestLimit+1)))) {
+			t.Errorf("a large file that is to be digested: %+v", f)
 		}
 		if f, ok := s.Files[single]; !ok || f.Mode != 0o640 {
 			t.Errorf("single file: %+v", f)
@@ -94,14 +116,45 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 		if _, ok := s.Files[filepath.Join(dir, "single/dir/below")]; ok {
 			t.Error("a single directory was descended into")
 		}
-		if s.Sysctls["kernel.ostype"] != "Linux" || len(s.Sysctls) != 1 {
+		if s.Sysctls["kernel.ostype"] != "Linux" || s.Sysctls["kernel.pid_max"] != strings.TrimSpace(string(most)) || len(s.Sysctls) != 2 {
 			t.Errorf("sysctls: %v", s.Sysctls)
 		}
 		if !s.Commands["sh"] || s.Commands["no-such-command"] {
 			t.Errorf("commands: %v", s.Commands)
 		}
-		if s.CPUs < 1 || s.Memory < 1<<20 || s.Kernel == "" || s.OS["ID"] == "" {
+		if s.Hostname == "" {
 			t.Errorf("machine: %+v", s)
+		}
+	}
+}
+
+// What each sh there prints when it starts gets into no file's text.
+func TestProbeOfAShellThatPrints(t *testing.T) {
+	real, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, dir := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	want := map[string]string{}
+	for _, name := range []string{"tree/a.drover", "tree/b.crt", "single.drover"} {
+		path := filepath.Join(dir, name)
+		want[path] = "of " + name
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(want[path]+"\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, banner := range []string{`* ACME *\n`, `* ACME * `} {
+		sh := fmt.Sprintf("#!%s\nprintf '%s'\nexec %[1]s \"$@\"\n", real, banner)
+		if err := os.WriteFile(filepath.Join(bin, "sh"), []byte(sh), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Probe(t.Context(), local{}, Scope{Trees: []string{filepath.Join(dir, "tree")}, Paths: []string{filepath.Join(dir, "single.drover")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got.Texts); d != "" || got.Hostname == "" {
+			t.Errorf("-want +got:\n%s\n%+v", d, got)
 		}
 	}
 }

@@ -3,9 +3,10 @@ package facts
 import (
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // parse reads a probe's output. Whatever a shell's start-up files print comes
@@ -13,16 +14,18 @@ import (
 // error, never a host with less on it.
 func parse(out string) (Snapshot, error) {
 	s := Snapshot{
-		OS: map[string]string{}, Files: map[string]File{}, Dirs: map[string]File{}, Texts: map[string]string{},
+		Files: map[string]File{}, Dirs: map[string]File{}, Texts: map[string]string{},
 		Units: map[string]Unit{}, Sysctls: map[string]string{}, Commands: map[string]bool{},
 	}
 	ended := false
-	for _, part := range strings.Split("\n"+out, "\n"+marker)[1:] {
+	rest, more := strings.CutPrefix(out, marker)
+	if !more {
+		_, rest, more = strings.Cut(out, "\n"+marker)
+	}
+	for more {
+		var part string
+		part, rest, more = strings.Cut(rest, "\n"+marker)
 		name, body, _ := strings.Cut(part, "\n")
-		if path, ok := strings.CutPrefix(name, "text "); ok {
-			s.Texts[path] = strings.TrimSuffix(body, "\n")
-			continue
-		}
 		if name == "end" {
 			ended = true
 			continue
@@ -39,20 +42,12 @@ func parse(out string) (Snapshot, error) {
 
 func (s *Snapshot) section(name, body string) error {
 	switch name {
-	case "os":
-		s.OS = pairs(body)
-	case "machine":
-		return s.machine(pairs(body))
-	case "files":
-		return eachLine(body, s.file)
-	case "sha256":
-		return eachLine(body, s.digest)
+	case "values":
+		s.values(body)
+	case "files", "digests":
+		return s.files(body)
 	case "units":
 		s.units(body)
-	case "sysctls":
-		for k, v := range pairs(body) {
-			s.Sysctls[k] = strings.Join(strings.Fields(v), " ")
-		}
 	case "commands":
 		for _, c := range strings.Fields(body) {
 			s.Commands[c] = true
@@ -61,30 +56,78 @@ func (s *Snapshot) section(name, body string) error {
 		if !strings.HasPrefix(body, noBIRD) {
 			s.BIRD = strings.TrimSuffix(body, "\n")
 		}
-	case "texts":
 	default:
 		return fmt.Errorf("no such section")
 	}
 	return nil
 }
 
-func (s *Snapshot) machine(kv map[string]string) error {
-	s.Hostname, s.MachineID, s.Kernel = kv["hostname"], kv["machine-id"], kv["kernel"]
-	var err error
-	if s.CPUs, err = strconv.Atoi(kv["cpus"]); err != nil {
-		return fmt.Errorf("cpus: %w", err)
+// values reads what head prints of several files: each one's name, as in
+// `==> NAME <==`, and then its line.
+func (s *Snapshot) values(body string) {
+	var of string
+	for line := range strings.Lines(body) {
+		line = strings.TrimRight(line, "\n")
+		if name, ok := strings.CutPrefix(line, "==> "); ok {
+			of = strings.TrimSuffix(name, " <==")
+			continue
+		}
+		if line == "" { // between two of them
+			continue
+		}
+		key, sysctl := strings.CutPrefix(of, sysctls)
+		switch {
+		case of == machineID:
+			s.MachineID = line
+		case of == hostname:
+			s.Hostname = line
+		case sysctl:
+			s.Sysctls[strings.ReplaceAll(key, "/", ".")] = strings.Join(strings.Fields(line), " ")
+		}
 	}
-	kib, err := strconv.ParseInt(kv["memory-kib"], 10, 64)
+}
+
+// files reads what files are, their digests, and the lines of texts, which may come
+// in any order.
+func (s *Snapshot) files(body string) error {
+	sums, texts := map[string]string{}, map[string][]string{}
+	err := eachLine(body, func(line string) error {
+		if is, ok := strings.CutPrefix(line, "="); ok {
+			return s.file(is)
+		}
+		if name, text, ok := strings.Cut(line, "\x00"); ok {
+			texts[name] = append(texts[name], text)
+			return nil
+		}
+		name, sum, err := digest(line)
+		sums[name] = sum
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("memory: %w", err)
+		return err
 	}
-	s.Memory = kib << 10
-	seconds, err := strconv.ParseInt(kv["clock"], 10, 64)
-	if err != nil {
-		return fmt.Errorf("clock: %w", err)
+	for name, sum := range sums {
+		if f, ok := s.Files[name]; ok {
+			f.SHA256 = sum
+			s.Files[name] = f
+		}
 	}
-	s.Clock = time.Unix(seconds, 0).UTC()
+	for name, lines := range texts {
+		s.Texts[name] = strings.Join(lines, "\n")
+	}
+	for name, f := range s.Files {
+		if f.Size == 0 && f.Link == "" && isText(name) { // it has no lines
+			s.Texts[name] = ""
+		}
+	}
 	return nil
+}
+
+func isText(name string) bool {
+	return slices.ContainsFunc(textNames(), func(pattern string) bool {
+		ok, err := path.Match(pattern, path.Base(name))
+		return ok && err == nil
+	})
 }
 
 // file reads a line of stat: mode (hexadecimal, with the type), owner, size,
@@ -120,16 +163,17 @@ func (s *Snapshot) file(line string) error {
 	return nil
 }
 
-func (s *Snapshot) digest(line string) error {
-	sum, path, ok := strings.Cut(line, "  ")
+// digest reads a line of sha256sum. A backslash in front says that those in the
+// name are doubled.
+func digest(line string) (name, sum string, err error) {
+	sum, name, ok := strings.Cut(line, "  ")
+	if hex, escaped := strings.CutPrefix(sum, `\`); escaped {
+		sum, name = hex, strings.ReplaceAll(name, `\\`, `\`)
+	}
 	if !ok || len(sum) != 64 {
-		return fmt.Errorf("line %q", line)
+		return "", "", fmt.Errorf("line %q", line)
 	}
-	if f, ok := s.Files[path]; ok {
-		f.SHA256 = "sha256:" + sum
-		s.Files[path] = f
-	}
-	return nil
+	return name, "sha256:" + sum, nil
 }
 
 func (s *Snapshot) units(body string) {
@@ -145,12 +189,12 @@ func (s *Snapshot) units(body string) {
 	}
 }
 
-// pairs reads lines of KEY=VALUE; a value may be quoted as in os-release.
+// pairs reads lines of KEY=VALUE.
 func pairs(body string) map[string]string {
 	m := map[string]string{}
 	for line := range strings.Lines(body) {
 		if k, v, ok := strings.Cut(strings.TrimRight(line, "\n"), "="); ok {
-			m[k] = strings.Trim(v, `"`)
+			m[k] = v
 		}
 	}
 	return m

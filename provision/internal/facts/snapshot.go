@@ -1,20 +1,12 @@
 package facts
 
-import (
-	"io/fs"
-	"time"
-)
+import "io/fs"
 
 // Snapshot is what one host was like at one moment.
 type Snapshot struct {
 	Host      string
 	Hostname  string
 	MachineID string
-	Kernel    string
-	OS        map[string]string // /etc/os-release
-	CPUs      int
-	Memory    int64 // bytes
-	Clock     time.Time
 	// Files are the regular files and links below drover's directories and at
 	// the paths asked for, by path.
 	Files map[string]File
@@ -38,7 +30,7 @@ type File struct {
 	Owner  string      // "root:root"
 	Size   int64
 	Stamp  string // size, times and inode: changes whenever the content could have
-	SHA256 string // of regular files up to DigestLimit
+	SHA256 string // of regular files up to DigestLimit, and of all that were to be digested
 	Link   string // a symbolic link's target
 }
 

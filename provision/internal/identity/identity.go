@@ -9,6 +9,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/lock"
 	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/trust"
 )
@@ -30,9 +31,10 @@ type Verdict struct {
 	Keeper string
 }
 
-// Scope is what has to be looked at on every host.
+// Scope is what has to be looked at on every host. Who holds the fleet's lock comes
+// along: it tells whether anybody can have changed something since.
 func Scope() facts.Scope {
-	s := facts.Scope{Paths: []string{membership.Path, trust.Seal().Path, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
+	s := facts.Scope{Trees: []string{lock.Dir}, Paths: []string{membership.Path, trust.Seal().Path, manifests.EtcdJoinPath, manifests.EtcdDataDir + "/member/wal"}}
 	for _, f := range trust.Files() {
 		s.Paths = append(s.Paths, f.Path)
 	}

@@ -15,22 +15,28 @@ import (
 // Unnamed are the members that the inventory does not name. A missing fragment is
 // no removal: they are kept.
 func Unnamed(c *inventory.Cluster, members []cluster.Member) []cluster.Member {
-	return slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool {
-		return slices.ContainsFunc(c.Hosts(), func(h inventory.Host) bool { return h.Name == m.Name })
-	})
+	named := map[string]bool{}
+	for _, h := range c.Hosts() {
+		named[h.Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool { return named[m.Name] })
 }
 
 // Replaced refuses machines that took a member's name: nothing is begun on them by
 // an apply, since what the member had is not there.
 func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cluster.Member) error {
 	var problems diag.Problems
+	byName := map[string]cluster.Member{}
+	for _, m := range slices.Backward(members) { // of two the first counts
+		byName[m.Name] = m
+	}
 	for _, h := range c.Hosts() {
-		i := slices.IndexFunc(members, func(m cluster.Member) bool { return m.Name == h.Name })
-		if i < 0 {
+		m, known := byName[h.Name]
+		if !known {
 			continue
 		}
 		snap, reached := seen[h.Name]
-		if p := replaced(h, snap, reached, members[i]); p != nil {
+		if p := replaced(h, snap, reached, m); p != nil {
 			p.Code, p.Host, p.At = "machine-replaced", h.Name, h.Where.At("address").Ptr()
 			problems = append(problems, *p)
 		}

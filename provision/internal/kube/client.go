@@ -43,6 +43,8 @@ type Config struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Timeout bounds one request; 0 is 30 seconds.
 	Timeout time.Duration
+	// Permit is asked before each write; nil permits all.
+	Permit Permit
 	// Warn is told the API's warnings (deprecations and the like); nil drops them.
 	Warn func(string)
 }
@@ -93,6 +95,9 @@ func Connect(c Config) (*Client, error) {
 	wrapped, err := rest.HTTPWrappersForConfig(config, transport)
 	if err != nil {
 		return nil, fmt.Errorf("kube: %w", err)
+	}
+	if c.Permit != nil {
+		wrapped = permitted{wrapped, c.Permit}
 	}
 	return clients(config, &http.Client{Transport: wrapped, Timeout: c.Timeout}, transport)
 }

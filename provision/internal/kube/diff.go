@@ -213,8 +213,9 @@ func word(v any) string {
 }
 
 // cut keeps a value to what fits a line.
-func cut(s string) string {
-	const most = 80
+func cut(s string) string { return cutTo(s, 80) }
+
+func cutTo(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}

@@ -97,54 +97,80 @@ func (c *Client) patchNode(ctx context.Context, have, want *corev1.Node) error {
 	return err
 }
 
+// Nodes are nodes as they were, by name.
+type Nodes map[string]*corev1.Node
+
+// Nodes are all nodes there are.
+func (c *Client) Nodes(ctx context.Context) (Nodes, error) {
+	all, err := c.allNodes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	out := make(Nodes, len(all))
+	for i := range all {
+		out[all[i].Name] = &all[i]
+	}
+	return out, nil
+}
+
+// Observe compares a Node object with what is wanted of it.
+func (n Nodes) Observe(want Node) Observation {
+	node := n[want.Name]
+	if node == nil {
+		return Observation{State: Absent}
+	}
+	o := Observation{State: AsWanted, Differences: compareNodes(node, want.over(node))}
+	if node.DeletionTimestamp != nil {
+		o.Differences = append(o.Differences, "it is being deleted")
+	}
+	if len(o.Differences) > 0 {
+		o.State = Differs
+	}
+	return o
+}
+
+// Ready is nil when every node named is Ready.
+func (n Nodes) Ready(names ...string) error {
+	var bad []string
+	for _, name := range names {
+		if why := nodeTrouble(n[name]); why != "" {
+			bad = append(bad, name+" "+why)
+		}
+	}
+	return notReady(bad)
+}
+
 // ObserveNodes compares Node objects with what is wanted of them.
 func (c *Client) ObserveNodes(ctx context.Context, want []Node) map[string]Observation {
 	out := make(map[string]Observation, len(want))
 	have, err := c.nodes(ctx, want)
 	for _, w := range want {
-		node := have[w.Name]
-		switch {
-		case err != nil:
+		if err != nil {
 			out[w.Name] = Observation{Err: fmt.Errorf("look at Node %s: %w", w.Name, err)}
 			continue
-		case node == nil:
-			out[w.Name] = Observation{State: Absent}
-			continue
 		}
-		o := Observation{State: AsWanted, Differences: compareNodes(node, w.over(node))}
-		if node.DeletionTimestamp != nil {
-			o.Differences = append(o.Differences, "it is being deleted")
-		}
-		if len(o.Differences) > 0 {
-			o.State = Differs
-		}
-		out[w.Name] = o
+		out[w.Name] = have.Observe(w)
 	}
 	return out
 }
 
 // nodes reads the nodes named: one by one when they are few, else all there are.
-func (c *Client) nodes(ctx context.Context, want []Node) (map[string]*corev1.Node, error) {
-	out := map[string]*corev1.Node{}
-	nodes := c.typed.CoreV1().Nodes()
+func (c *Client) nodes(ctx context.Context, want []Node) (Nodes, error) {
 	const few = 5
-	if len(want) <= few {
-		for _, w := range want {
-			n, err := nodes.Get(ctx, w.Name, metav1.GetOptions{})
-			switch {
-			case err == nil:
-				out[w.Name] = n
-			case !apierrors.IsNotFound(err):
-				return nil, err
-			}
+	if len(want) > few {
+		return c.Nodes(ctx)
+	}
+	out := Nodes{}
+	for _, w := range want {
+		n, err := c.typed.CoreV1().Nodes().Get(ctx, w.Name, metav1.GetOptions{})
+		switch {
+		case err == nil:
+			out[w.Name] = n
+		case !apierrors.IsNotFound(err):
+			return nil, err
 		}
-		return out, nil
 	}
-	all, err := c.allNodes(ctx)
-	for i := range all {
-		out[all[i].Name] = &all[i]
-	}
-	return out, err
+	return out, nil
 }
 
 func (c *Client) allNodes(ctx context.Context) ([]corev1.Node, error) {

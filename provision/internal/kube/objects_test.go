@@ -3,16 +3,19 @@ package kube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 )
 
@@ -83,6 +86,56 @@ func TestApplyThenObserve(t *testing.T) {
 	less := object(t, strings.ReplaceAll(text, "        env: [{name: MODE, value: fast}]\n", ""))
 	wantState(t, observe(t, c, less), Differs,
 		`spec.template.spec.containers[dns].env: [{"name":"MODE","value":"fast"}] → (none)`)
+}
+
+// What a controller writes between the two requests of a look is no difference.
+func TestObserveWhileOthersWrite(t *testing.T) {
+	c := admin(t)
+	namespace(t, c, "torn")
+	obj := object(t, strings.ReplaceAll(deployment, "%NS%", "torn"))
+	if err := c.Apply(t.Context(), obj); err != nil {
+		t.Fatal(err)
+	}
+	write := func(n int) {
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{"revision":"%d"}}}`, n)
+		if _, err := c.typed.AppsV1().Deployments("torn").Patch(t.Context(), "dns", types.StrategicMergePatchType, []byte(patch),
+			metav1.PatchOptions{FieldManager: "controller"}); err != nil {
+			t.Error(err)
+		}
+	}
+	target, err := c.target(t.Context(), Ref{Key: KeyOf(obj), Version: "v1"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for writes, want := range map[int]State{0: AsWanted, 1: AsWanted, looks - 1: AsWanted, looks: Differs} {
+		between := &betweenRequests{ResourceInterface: target, left: writes, write: write}
+		if o := observeAt(t.Context(), between, obj); o.State != want {
+			t.Errorf("%d writes: %s %q, want %s", writes, o.State, o.Differences, want)
+		}
+		// A real difference is told at once.
+		between.left, between.gets = 0, 0
+		changed := object(t, strings.NewReplacer("%NS%", "torn", "dns:1", "dns:2").Replace(deployment))
+		if o := observeAt(t.Context(), between, changed); o.State != Differs || between.gets != 1 {
+			t.Errorf("%s after %d looks", o.State, between.gets)
+		}
+	}
+}
+
+// betweenRequests writes after each of the first reads.
+type betweenRequests struct {
+	dynamic.ResourceInterface
+	left, gets int
+	write      func(n int)
+}
+
+func (b *betweenRequests) Get(ctx context.Context, name string, o metav1.GetOptions, sub ...string) (*unstructured.Unstructured, error) {
+	b.gets++
+	got, err := b.ResourceInterface.Get(ctx, name, o, sub...)
+	if b.left > 0 {
+		b.left--
+		b.write(b.left)
+	}
+	return got, err
 }
 
 func TestObserveSeesWhatOthersDid(t *testing.T) {

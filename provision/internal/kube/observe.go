@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 )
 
 // State is what looking at an object found.
@@ -65,42 +66,64 @@ func (c *Client) Observe(ctx context.Context, objs []*unstructured.Unstructured)
 	return out
 }
 
+// looks is how often an object is looked at anew that somebody writes just then.
+const looks = 5
+
 func (c *Client) observe(ctx context.Context, obj *unstructured.Unstructured, since time.Time) Observation {
 	key := KeyOf(obj)
-	unseen := func(err error) Observation {
-		return Observation{Err: fmt.Errorf("look at %s: %w", key, quiet(key, err))}
-	}
 	target, err := c.target(ctx, Ref{Key: key, Version: obj.GroupVersionKind().Version}, since)
 	if unknown, ok := err.(*UnknownKindError); ok {
 		return Observation{State: KindAbsent, Err: unknown}
 	}
 	if err != nil {
-		return unseen(err)
+		return unseen(key, err)
 	}
+	return observeAt(ctx, target, obj)
+}
+
+func observeAt(ctx context.Context, target dynamic.ResourceInterface, obj *unstructured.Unstructured) (o Observation) {
+	for range looks {
+		var written bool
+		if o, written = look(ctx, target, obj); !written {
+			break
+		}
+	}
+	return o
+}
+
+func unseen(key Key, err error) Observation {
+	return Observation{Err: fmt.Errorf("look at %s: %w", key, quiet(key, err))}
+}
+
+// look compares an object once. It takes two requests; what was written between them
+// looks like a difference, as what a controller adds to an object that is new.
+func look(ctx context.Context, target dynamic.ResourceInterface, obj *unstructured.Unstructured) (_ Observation, written bool) {
+	key := KeyOf(obj)
 	live, err := target.Get(ctx, key.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return Observation{State: Absent}
+		return Observation{State: Absent}, false
 	case err != nil:
-		return unseen(err)
+		return unseen(key, err), false
 	}
 	applied, err := apply(ctx, target, obj, []string{metav1.DryRunAll})
 	switch {
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		// Invalid is also what an immutable field answers; bad request is a field
 		// of the wrong type. The object itself was seen.
-		return Observation{State: Refused, Err: fmt.Errorf("try %s: %w", key, quiet(key, err))}
+		return Observation{State: Refused, Err: fmt.Errorf("try %s: %w", key, quiet(key, err))}, false
 	case err != nil:
-		return unseen(err)
+		return unseen(key, err), false
 	case applied.GetUID() != live.GetUID():
-		return Observation{State: Absent} // it went away between the two requests
+		return Observation{State: Absent}, false // it went away between the two requests
 	}
 	differences := compare(live, applied)
 	if live.GetDeletionTimestamp() != nil {
 		differences = append(differences, "it is being deleted")
 	}
 	if len(differences) > 0 {
-		return Observation{State: Differs, Differences: differences}
+		// A dry run answers with the version that it began with.
+		return Observation{State: Differs, Differences: differences}, applied.GetResourceVersion() != live.GetResourceVersion()
 	}
-	return Observation{State: AsWanted}
+	return Observation{State: AsWanted}, false
 }

@@ -32,42 +32,6 @@ func (c *Client) PodsReady(ctx context.Context, namespaces ...string) error {
 	return notReady(bad)
 }
 
-// Evidence is what the API knows of a pod in trouble: its state and its latest
-// events, oldest first.
-func (c *Client) Evidence(ctx context.Context, namespace, name string) ([]string, error) {
-	pod, err := c.typed.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("look at pod %s/%s: %w", namespace, name, err)
-	}
-	var out []string
-	if why := podTrouble(pod); why != "" {
-		out = append(out, "it "+why)
-	}
-	list, err := c.typed.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + name, Limit: pageSize})
-	if err != nil {
-		return out, fmt.Errorf("read events of pod %s/%s: %w", namespace, name, err)
-	}
-	events := slices.DeleteFunc(list.Items, func(e corev1.Event) bool { return e.InvolvedObject.UID != pod.UID })
-	slices.SortStableFunc(events, func(a, b corev1.Event) int { return eventTime(a).Compare(eventTime(b).Time) })
-	const most = 8
-	if n := len(events); n > most {
-		events = events[n-most:]
-	}
-	for _, e := range events {
-		out = append(out, fmt.Sprintf("%s %s: %s", e.Type, e.Reason, strings.TrimSpace(e.Message)))
-	}
-	return out, nil
-}
-
-// eventTime is when an event was last seen; new-style events have only EventTime.
-func eventTime(e corev1.Event) metav1.Time {
-	if e.LastTimestamp.IsZero() {
-		return metav1.NewTime(e.EventTime.Time)
-	}
-	return e.LastTimestamp
-}
-
 // Workload is something of the users' that runs: a controller with its pods, or
 // a pod alone.
 type Workload struct {

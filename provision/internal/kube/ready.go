@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -83,13 +82,7 @@ func (c *Client) NodesReady(ctx context.Context, names ...string) error {
 	if err != nil {
 		return fmt.Errorf("look at nodes: %w", err)
 	}
-	var bad []string
-	for _, name := range names {
-		if why := nodeTrouble(have[name]); why != "" {
-			bad = append(bad, name+" "+why)
-		}
-	}
-	return notReady(bad)
+	return have.Ready(names...)
 }
 
 func nodeTrouble(n *corev1.Node) string {
@@ -110,72 +103,6 @@ func nodeTrouble(n *corev1.Node) string {
 	}
 	if silent {
 		return "is not Ready: its kubelet has said nothing yet"
-	}
-	return ""
-}
-
-// RolledOut is nil when each Deployment and DaemonSet has all its pods, of its
-// latest form, available.
-func (c *Client) RolledOut(ctx context.Context, keys ...Key) error {
-	var bad []string
-	for _, k := range keys {
-		why, err := c.rollout(ctx, k)
-		switch {
-		case apierrors.IsNotFound(err):
-			bad = append(bad, k.String()+" is absent")
-		case err != nil:
-			return fmt.Errorf("look at %s: %w", k, err)
-		case why != "":
-			bad = append(bad, k.String()+" "+why)
-		}
-	}
-	return notReady(bad)
-}
-
-func (c *Client) rollout(ctx context.Context, k Key) (string, error) {
-	switch k.Kind {
-	case "Deployment":
-		d, err := c.typed.AppsV1().Deployments(k.Namespace).Get(ctx, k.Name, metav1.GetOptions{})
-		if err != nil {
-			return "", err
-		}
-		return deploymentTrouble(d), nil
-	case "DaemonSet":
-		d, err := c.typed.AppsV1().DaemonSets(k.Namespace).Get(ctx, k.Name, metav1.GetOptions{})
-		if err != nil {
-			return "", err
-		}
-		return daemonSetTrouble(d), nil
-	}
-	return "", fmt.Errorf("%s is no kind that rolls out", k.Kind)
-}
-
-func deploymentTrouble(d *appsv1.Deployment) string {
-	want := int32(1)
-	if d.Spec.Replicas != nil {
-		want = *d.Spec.Replicas
-	}
-	switch s := d.Status; {
-	case s.ObservedGeneration < d.Generation:
-		return "has not been looked at by its controller"
-	case s.UpdatedReplicas < want:
-		return fmt.Sprintf("has %d of %d pods of its latest form", s.UpdatedReplicas, want)
-	case s.Replicas > s.UpdatedReplicas:
-		return fmt.Sprintf("still has %d old pods", s.Replicas-s.UpdatedReplicas)
-	case s.AvailableReplicas < want:
-		return fmt.Sprintf("has %d of %d pods available", s.AvailableReplicas, want)
-	}
-	return ""
-}
-
-func daemonSetTrouble(d *appsv1.DaemonSet) string {
-	switch s := d.Status; {
-	case s.ObservedGeneration < d.Generation:
-		return "has not been looked at by its controller"
-	case s.UpdatedNumberScheduled < s.DesiredNumberScheduled:
-		return fmt.Sprintf("has %d of %d pods of its latest form", s.UpdatedNumberScheduled, s.DesiredNumberScheduled)
-	case s.NumberAvailable < s.DesiredNumberScheduled:
-		return fmt.Sprintf("has %d of %d pods available", s.NumberAvailable, s.DesiredNumberScheduled)
 	}
 	return ""
 }

@@ -9,10 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -112,55 +110,6 @@ func TestNodesReady(t *testing.T) {
 	wantNotReady(t, c.NodesReady(t.Context(), "ready-1", "ready-2"), "ready-2 has no network: not up yet")
 	set("ready-2", corev1.ConditionTrue, "")
 	wantNotReady(t, c.NodesReady(t.Context(), "ready-1", "ready-2"))
-}
-
-func TestRolledOutOfARealServer(t *testing.T) {
-	c := admin(t)
-	namespace(t, c, "rollout")
-	obj := object(t, strings.ReplaceAll(deployment, "%NS%", "rollout"))
-	key := KeyOf(obj)
-	wantNotReady(t, c.RolledOut(t.Context(), key), "Deployment rollout/dns is absent")
-	if err := c.Apply(t.Context(), obj); err != nil {
-		t.Fatal(err)
-	}
-	wantNotReady(t, c.RolledOut(t.Context(), key), "Deployment rollout/dns has not been looked at by its controller")
-	deployments := c.typed.AppsV1().Deployments("rollout")
-	d, err := deployments.Get(t.Context(), "dns", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
-	if _, err := deployments.UpdateStatus(t.Context(), d, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	wantNotReady(t, c.RolledOut(t.Context(), key))
-}
-
-func TestRolloutInWords(t *testing.T) {
-	two := int32(2)
-	for want, s := range map[string]appsv1.DeploymentStatus{
-		"has not been looked at by its controller": {ObservedGeneration: 1, UpdatedReplicas: 2, AvailableReplicas: 2},
-		"has 1 of 2 pods of its latest form":       {ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 1, AvailableReplicas: 2},
-		"still has 1 old pods":                     {ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 2},
-		"has 1 of 2 pods available":                {ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1},
-		"":                                         {ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2},
-	} {
-		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Spec: appsv1.DeploymentSpec{Replicas: &two}, Status: s}
-		if got := deploymentTrouble(d); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-	for want, s := range map[string]appsv1.DaemonSetStatus{
-		"has not been looked at by its controller": {ObservedGeneration: 1},
-		"has 1 of 3 pods of its latest form":       {ObservedGeneration: 2, DesiredNumberScheduled: 3, UpdatedNumberScheduled: 1, NumberAvailable: 3},
-		"has 2 of 3 pods available":                {ObservedGeneration: 2, DesiredNumberScheduled: 3, UpdatedNumberScheduled: 3, NumberAvailable: 2},
-		"":                                         {ObservedGeneration: 2, DesiredNumberScheduled: 3, UpdatedNumberScheduled: 3, NumberAvailable: 3},
-	} {
-		d := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: s}
-		if got := daemonSetTrouble(d); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
 }
 
 func TestLongListsAreCut(t *testing.T) {

@@ -9,8 +9,11 @@ import (
 	"github.com/droverctl/drover/inventory/diag"
 )
 
+// Dir is where a host keeps what drover notes there.
+const Dir = "/var/lib/drover"
+
 // Path is where the note is. Its ending makes the probe bring its text along.
-const Path = "/var/lib/drover/cluster.drover"
+const Path = Dir + "/cluster.drover"
 
 // Note is what a host says of its cluster. Notes of an older form lack the later
 // fields: those are empty.

@@ -27,6 +27,9 @@ func Of(c *inventory.Cluster) []Package {
 	if c.API.Endpoint == "" {
 		need = append(need, Package{Name: "haproxy", Command: "haproxy", Service: "haproxy.service", Why: "it is the host's own way to the API servers"})
 	}
+	if c.Artifacts.FanOut {
+		need = append(need, Package{Name: "curl", Command: "curl", Why: "hosts fetch releases from each other with it"})
+	}
 	// kube-proxy tidies the kernel's table of connections by itself since 1.32.
 	return append(need, Package{Name: "conntrack", Command: "conntrack", Why: "nothing else shows the connections that kube-proxy has translated", Optional: true})
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,13 +113,22 @@ func (p *plane) ok(err error) {
 	}
 }
 
-// port is a free one in place of n.
+// port is a free one in place of n. It is below those that the kernel hands out:
+// one of them may be anybody's again as soon as it was closed here.
 func (p *plane) port(n int) string {
-	if p.ports[n] == "" {
-		l, err := net.Listen("tcp", "127.0.0.2:0")
-		p.ok(err)
-		_, p.ports[n], _ = net.SplitHostPort(l.Addr().String())
+	for try := 0; p.ports[n] == ""; try++ {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		l, err := net.Listen("tcp", "127.0.0.2:"+port)
+		if err != nil {
+			if try == 100 {
+				p.Fatalf("no free port: %v", err)
+			}
+			continue
+		}
 		p.ok(l.Close())
+		if !slices.Contains(slices.Collect(maps.Values(p.ports)), port) {
+			p.ports[n] = port
+		}
 	}
 	return p.ports[n]
 }

@@ -22,14 +22,14 @@ func Lifetime(ca Description, now time.Time) diag.Problems {
 		Code:    CodeCAEnds,
 		Summary: fmt.Sprintf("the CA %s ends on %s, in %d days", ca.CommonName, date(ca.NotAfter), int(left/(24*time.Hour))),
 		Detail:  "Every certificate it signed ends with it, and no longer-lived one can be issued.",
-		Fix:     "Plan the replacement of this CA: hosts must trust the old and the new one together before leaves are issued by the new one.",
+		Fix:     "plan its replacement: hosts must trust the old and the new one together before leaves are issued by the new one; drover has no verb for that yet",
 	}
 	switch {
 	case left <= 0:
 		p.Code = CodeCAEnded
 		p.Summary = fmt.Sprintf("the CA %s ended on %s", ca.CommonName, date(ca.NotAfter))
 		p.Detail = "Nothing that it signed is accepted any more."
-		p.Fix = "Replace this CA; check first that the clocks are right, here and on the masters."
+		p.Fix = "check first that the clocks are right, here and on the masters; if they are, this CA is to be replaced by hand: drover has no verb for that yet"
 	case left < FailCABefore:
 	case left < WarnCABefore:
 		p.Severity = diag.Warning

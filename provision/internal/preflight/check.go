@@ -2,8 +2,10 @@ package preflight
 
 import (
 	"slices"
+	"time"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/survey"
 )
 
@@ -14,6 +16,11 @@ type Inputs struct {
 	Facts map[string]survey.Facts
 	// Others are hosts that are not judged, but may have what must be a host's own.
 	Others map[string]Identity
+	// Reach is what became of the hosts' links.
+	Reach Reach
+	// Authorities are those of the cluster, as hosts hold them.
+	Authorities map[string][]pki.Description
+	Now         time.Time
 }
 
 // Identity is what tells a host from all others.
@@ -60,6 +67,7 @@ var checks = []struct {
 	{"network-overlap", each(networkOverlap)},
 	{"dns-broken", each(dnsBroken)},
 	{"port-taken", each(portTaken)},
+	{"port-unreachable", portUnreachable},
 	{"foreign-cluster", each(foreignCluster)},
 	{"foreign-kubelet", each(foreignKubelet)},
 	{"foreign-runtime", each(foreignRuntime)},
@@ -67,6 +75,7 @@ var checks = []struct {
 	{"foreign-etcd-data", each(foreignEtcdData)},
 	{"foreign-kubernetes", each(foreignKubernetes)},
 	{"foreign-cni", each(foreignCNI)},
+	{"ca-ends", caEnds},
 }
 
 // each makes a check of all hosts of one that judges a host by itself.
@@ -111,9 +120,9 @@ func (r round) settled(f Finding) Finding {
 	if f.At != nil {
 		return f
 	}
-	for _, s := range r.hosts {
-		if s.Name == f.Host {
-			f.At = s.Where.Block.Ptr()
+	for _, h := range r.Cluster.Hosts() {
+		if h.Name == f.Host {
+			f.At = h.Where.Block.Ptr()
 		}
 	}
 	return f

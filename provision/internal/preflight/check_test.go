@@ -13,6 +13,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/ospackage"
+	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/survey"
 )
 
@@ -20,6 +21,11 @@ import (
 type world struct {
 	c *inventory.Cluster
 	f map[string]survey.Facts
+	// How links end that do not come about, by "FROM TO PORT", and hosts that could
+	// not be asked; else all is well.
+	outcomes   map[string]Outcome
+	mute, deaf map[string]string
+	a          map[string][]pki.Description
 }
 
 // well is a master and two nodes, bare, on which nothing stands in the way.
@@ -34,7 +40,7 @@ func well() *world {
 				{Role: inventory.RoleNode, Name: "n2", Address: netip.MustParseAddr("10.90.0.22")},
 			},
 		},
-		f: map[string]survey.Facts{},
+		f: map[string]survey.Facts{}, outcomes: map[string]Outcome{}, mute: map[string]string{}, deaf: map[string]string{},
 	}
 	for i, h := range w.c.Hosts() {
 		f := survey.Facts{
@@ -96,7 +102,32 @@ func (w *world) unit(host string, u survey.Unit) {
 	w.on(host, func(f *survey.Facts) { f.Units = append(f.Units, u) })
 }
 
-func (w *world) check() []Finding { return Check(Inputs{Cluster: w.c, Facts: w.f}) }
+func (w *world) check() []Finding {
+	reach := Reach{Mute: w.mute, Deaf: w.deaf}
+	for _, l := range Links(w.c, w.f, func(string) bool { return true }) {
+		a := Attempt{l, Connected}
+		if o, ok := w.outcomes[fmt.Sprintf("%s %s %d", l.From, l.To, l.At.Port())]; ok {
+			a.Outcome = o
+		}
+		reach.Attempts = append(reach.Attempts, a)
+	}
+	return Check(Inputs{Cluster: w.c, Facts: w.f, Authorities: w.a, Reach: reach, Now: today()})
+}
+
+// bigIP adds one.
+func (w *world) bigIP(manage inventory.Manage) {
+	w.c.BigIPs = append(w.c.BigIPs, inventory.BigIP{Name: "f5", PeerAddress: netip.MustParseAddr("10.90.0.5"), Manage: manage})
+}
+
+func today() time.Time { return time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC) }
+
+// authority makes a host hold one that ends in so many days.
+func (w *world) authority(host, name string, days int) {
+	if w.a == nil {
+		w.a = map[string][]pki.Description{}
+	}
+	w.a[host] = append(w.a[host], pki.Description{CommonName: name, CA: true, NotAfter: today().AddDate(0, 0, days)})
+}
 
 // lines are findings, a line each.
 func lines(findings []Finding) []string {
@@ -183,6 +214,7 @@ func TestAClusterThatRuns(t *testing.T) {
 	w := well()
 	for _, h := range w.c.Hosts() {
 		w.member(h.Name)
+		w.authority(h.Name, "kubernetes", 3650)
 		w.on(h.Name, func(f *survey.Facts) {
 			f.Left = survey.Left{Kubernetes: []string{"admin.conf", "pki"}, CNI: []string{calicosCNI}, EtcdData: true}
 			f.Interfaces = append(f.Interfaces, survey.Interface{Name: "cali12", MTU: 1500, MAC: "ee:ee:ee:ee:ee:ee", Addresses: []netip.Prefix{netip.MustParsePrefix("10.100.1.1/32")}})

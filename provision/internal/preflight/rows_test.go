@@ -1,10 +1,13 @@
 package preflight
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/survey"
 )
 
@@ -79,6 +82,25 @@ func rows(nginx survey.Listener) map[string]row {
 				w.on("n1", func(f *survey.Facts) { f.Clock = survey.Clock{Offset: seconds(-10.003), Error: seconds(0.002)} })
 			},
 			want: []string{"FAIL clock-offset n1: its clock is 10.003s behind the one here (± 2ms): certificates made here would not be valid there, and etcd's leases would end at the wrong time"},
+		},
+
+		"authorities that end": {
+			change: func(w *world) {
+				for name, days := range map[string]int{"far": 365, "in a year": 364, "in a quarter": 90, "soon": 89, "ended": 0} {
+					w.authority("m1", name, days)
+				}
+				slices.SortFunc(w.a["m1"], func(a, b pki.Description) int { return a.NotAfter.Compare(b.NotAfter) })
+			},
+			want: []string{
+				"FAIL ca-ends m1: the CA ended ended on 2026-12-01. Nothing that it signed is accepted any more.",
+				"FAIL ca-ends m1: the CA soon ends on 2027-02-28, in 89 days. Every certificate it signed ends with it, and no longer-lived one can be issued.",
+				"WARN ca-ends m1: the CA in a quarter ends on 2027-03-01, in 90 days. Every certificate it signed ends with it, and no longer-lived one can be issued.",
+				"WARN ca-ends m1: the CA in a year ends on 2027-11-30, in 364 days. Every certificate it signed ends with it, and no longer-lived one can be issued.",
+			},
+		},
+		"an authority on a host that is not touched": {
+			change: func(w *world) { delete(w.f, "m1"); w.authority("m1", "etcd-ca", -1) },
+			want:   []string{"FAIL ca-ends m1: the CA etcd-ca ended on 2026-11-30. Nothing that it signed is accepted any more."},
 		},
 
 		"swap": {
@@ -310,9 +332,8 @@ func rows(nginx survey.Listener) map[string]row {
 			},
 		},
 	}
-	for name, r := range diskRows() {
-		all[name] = r
-	}
+	maps.Copy(all, diskRows())
+	maps.Copy(all, reachRows())
 	return all
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/fanout"
 	"github.com/droverctl/drover/provision/internal/survey"
 )
 
@@ -28,12 +29,15 @@ var (
 // ports are those that the host's components take.
 func ports(c *inventory.Cluster, s subject) []port {
 	all := []port{
-		{10250, everywhere, "the kubelet"},
-		{10248, loopback, "the kubelet's health check"},
-		{10249, loopback, "kube-proxy's metrics"},
-		{10256, everywhere, "kube-proxy's health check"},
-		{179, everywhere, "Calico's BIRD (BGP)"},
+		{manifests.KubeletPort(s.Kubelet.Config), everywhere, "the kubelet"},
+		{manifests.KubeletHealthPort, loopback, "the kubelet's health check"},
+		{manifests.ProxyMetricsPort, loopback, "kube-proxy's metrics"},
+		{manifests.ProxyHealthPort, everywhere, "kube-proxy's health check"},
+		{bgpPort, everywhere, "Calico's BIRD (BGP)"},
 		{9099, loopback, "Calico's health check"},
+	}
+	if c.Artifacts.FanOut {
+		all = append(all, port{uint16(c.Artifacts.FanOutPort), s.Address, "releases that hosts hand on"})
 	}
 	if c.API.Endpoint == "" {
 		all = append(all, port{manifests.LoadBalancerPort, loopback, "the host's load balancer for the API"})
@@ -45,8 +49,8 @@ func ports(c *inventory.Cluster, s subject) []port {
 			port{manifests.EtcdClientPort, s.Address, "etcd"},
 			port{manifests.EtcdPeerPort, s.Address, "etcd"},
 			port{manifests.EtcdMetricsPort, loopback, "etcd's metrics"},
-			port{10257, loopback, "the controller manager"},
-			port{10259, loopback, "the scheduler"})
+			port{manifests.ControllerManagerPort, loopback, "the controller manager"},
+			port{manifests.SchedulerPort, loopback, "the scheduler"})
 	}
 	return all
 }
@@ -56,13 +60,13 @@ func portTaken(c *inventory.Cluster, s subject) []Finding {
 	told := map[netip.AddrPort]bool{}
 	for _, p := range ports(c, s) {
 		for _, l := range s.facts.Listeners {
-			if !clash(p, l.Address) || s.own(l) || told[l.Address] {
+			if !clash(p, l.Address) || s.own(l) || passing(l) || told[l.Address] {
 				continue
 			}
 			told[l.Address] = true
 			all = append(all, Finding{
-				Severity: Fail, Measured: holder(l), Wanted: fmt.Sprintf("port %d free for %s", p.number, p.user),
-				Text: fmt.Sprintf("port %d, for %s, is taken: %s listens on %s", p.number, p.user, holder(l), l.Address),
+				Severity: Fail, Measured: l.Holder(), Wanted: fmt.Sprintf("port %d free for %s", p.number, p.user),
+				Text: fmt.Sprintf("port %d, for %s, is taken: %s listens on %s", p.number, p.user, l.Holder(), l.Address),
 				Fix:  fmt.Sprintf("have it listen on another port, or stop it (`systemctl disable --now %s`)", stoppable(l)),
 			})
 		}
@@ -82,18 +86,17 @@ func (s subject) own(l survey.Listener) bool {
 	return strings.HasPrefix(l.Exe, "/opt/drover/") || s.ours(l.Unit) || l.Pod && s.ours(manifests.KubeletUnit)
 }
 
-func (s subject) ours(unit string) bool {
-	return unit != "" && slices.ContainsFunc(s.facts.Units, func(u survey.Unit) bool { return u.Name == unit && u.Ours })
+// ListenPrefix begins the names of units that listen for the time of a preflight.
+const ListenPrefix = "drover-ports-"
+
+// passing tells a listener of a preflight's, or of a run's that hands releases on: both
+// end by themselves.
+func passing(l survey.Listener) bool {
+	return strings.HasPrefix(l.Unit, ListenPrefix) || strings.HasPrefix(l.Unit, fanout.UnitPrefix)
 }
 
-func holder(l survey.Listener) string {
-	switch {
-	case l.Program == "":
-		return "a program that could not be told"
-	case l.Unit == "":
-		return fmt.Sprintf("%s (pid %d)", l.Program, l.PID)
-	}
-	return fmt.Sprintf("%s (pid %d, %s)", l.Program, l.PID, l.Unit)
+func (s subject) ours(unit string) bool {
+	return unit != "" && slices.ContainsFunc(s.facts.Units, func(u survey.Unit) bool { return u.Name == unit && u.Ours })
 }
 
 func stoppable(l survey.Listener) string {

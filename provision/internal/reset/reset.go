@@ -12,7 +12,11 @@ import (
 
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/history"
+	"github.com/droverctl/drover/provision/internal/lock"
+	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/ssh"
 )
 
 //go:embed reset.sh
@@ -64,20 +68,24 @@ func Of(name string, rs []resource.Resource, networks []netip.Prefix) Host {
 
 // Trace is one thing of drover's on a host.
 type Trace struct {
-	Kind string // "unit", "file", "component", "data", "mount", "network", "note", "container"
+	Kind string // "unit", "file", "component", "data", "mount", "network", "note", "lock", "container"
 	Name string
 }
 
 func (t Trace) String() string { return t.Kind + " " + t.Name }
 
+// marker is the line before what is listed: an sh may print others when it starts.
+const marker = "@@drover-reset@@"
+
 // Look lists what of drover's is on the host.
 func (h Host) Look(ctx context.Context, r host.Reader) ([]Trace, error) {
-	res, err := r.Probe(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(h.script("# drover reset look", "traces\necho end"))})
+	res, err := r.Probe(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(h.script("# drover reset look", "echo; echo '"+marker+"'\ntraces\necho end"))})
 	if err != nil {
 		return nil, err
 	}
-	text, complete := strings.CutSuffix(strings.TrimRight(string(res.Stdout), "\n"), "end")
-	if res.Exit != 0 || !complete {
+	_, text, began := strings.Cut(string(res.Stdout), "\n"+marker+"\n")
+	text, complete := strings.CutSuffix(strings.TrimRight(text, "\n"), "end")
+	if res.Exit != 0 || !began || !complete {
 		return nil, fmt.Errorf("%s: looking for what drover made: exit code %d: %s", h.Name, res.Exit, strings.TrimSpace(string(res.Stderr)))
 	}
 	var traces []Trace
@@ -103,11 +111,25 @@ func (h Host) Wipe(ctx context.Context, w host.Writer) error {
 	if err != nil {
 		return fmt.Errorf("it was reset, but looking again failed: %w", err)
 	}
+	// The lock that this is done under is still there; see Forget.
+	left = slices.DeleteFunc(left, func(t Trace) bool { return t.Kind == "lock" })
 	if len(left) > 0 {
 		return fmt.Errorf("%s: it was reset, but this is still there: %s", h.Name, join(left))
 	}
 	return nil
 }
+
+// Forget removes what the fleet's lock keeps on a host, when nothing else of
+// drover's is there any more.
+func Forget(ctx context.Context, c lock.Conn) error {
+	res, err := c.Aside(ctx, host.Cmd{Argv: []string{"sh", "-c", forget, "drover-forget"}})
+	if err == nil && res.Exit != 0 {
+		err = fmt.Errorf("%s: removing the fleet's lock: exit code %d: %s", c.Name(), res.Exit, strings.TrimSpace(string(res.Stderr)))
+	}
+	return err
+}
+
+const forget = `: drover-forget; rm -rf -- ` + lock.Dir + ` ` + ssh.EpochDir + ` ` + history.Dir + ` || exit; rmdir -- ` + membership.Dir + ` 2>/dev/null; exit 0`
 
 func join(traces []Trace) string {
 	words := make([]string, len(traces))

@@ -107,6 +107,7 @@ traces() {
   mounts | sed 's/^/mount /'
   network | sed 's/^/network /'
   there "$note" "$started" | sed 's/^/note /'
+  there "${note%/*}/lock" "${note%/*}/epoch" "${note%/*}/history" | sed 's/^/lock /'
   shims | sed 's/^/container /'
 }
 

@@ -136,28 +136,30 @@ func TestFailureKeepsTheEvidence(t *testing.T) {
 }
 
 func TestLook(t *testing.T) {
-	answer := host.Result{Stdout: []byte("unit etcd.service\ncontainer 42\nend\n")}
+	answer := host.Result{Stdout: []byte("file server of ACME\n\n" + marker + "\nunit etcd.service\ncontainer 42\nend\n")}
 	m := hosttest.New(t, "m")
 	m.HandleScript("# drover reset look", func(*hosttest.State, hosttest.Call) host.Result { return answer })
 	traces, err := master().Look(t.Context(), m)
 	if d := cmp.Diff([]Trace{{"unit", "etcd.service"}, {"container", "42"}}, traces); err != nil || d != "" {
 		t.Errorf("%v\n%s", err, d)
 	}
-	answer = host.Result{Stdout: []byte("unit etcd.service\n")} // cut off: not a bare host
-	if traces, err := master().Look(t.Context(), m); err == nil {
-		t.Errorf("an answer that was cut off: %v", traces)
+	for _, cut := range []string{"", "\n" + marker + "\nunit etcd.service\n", "\nend\n"} { // not a bare host
+		answer = host.Result{Stdout: []byte(cut)}
+		if traces, err := master().Look(t.Context(), m); err == nil {
+			t.Errorf("an answer of which only %q is left: %v", cut, traces)
+		}
 	}
 }
 
 func TestWipeLooksAgain(t *testing.T) {
-	left := "end\n"
+	left := "\n" + marker + "\nend\n"
 	m := hosttest.New(t, "m")
 	m.HandleScript("# drover reset", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.HandleScript("# drover reset look", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{Stdout: []byte(left)} })
 	if err := master().Wipe(t.Context(), m); err != nil {
 		t.Error(err)
 	}
-	left = "file /etc/drover/haproxy.cfg\nend\n"
+	left = "\n" + marker + "\nfile /etc/drover/haproxy.cfg\nend\n"
 	if err := master().Wipe(t.Context(), m); err == nil || !strings.Contains(err.Error(), "m: it was reset, but this is still there: file /etc/drover/haproxy.cfg") {
 		t.Errorf("got %v", err)
 	}

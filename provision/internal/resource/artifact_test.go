@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/host/hosttest"
 	"github.com/droverctl/drover/provision/internal/artifact"
+	"github.com/droverctl/drover/provision/internal/fanout"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/plan"
 )
@@ -36,7 +38,7 @@ func install(t *testing.T, a Artifact, top, sent string) (dir string, err error)
 	if err := os.WriteFile(filepath.Join(dir, ".sent"), []byte(sent), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := strings.ReplaceAll(whole(a.script()), OptDir, top)
+	script := strings.ReplaceAll(whole(a.script(fanout.Way{})), OptDir, top)
 	if strings.Contains(script, "curl") {
 		t.Error("what is sent is fetched, too")
 	}
@@ -59,8 +61,11 @@ func TestSentArtifactIsInstalled(t *testing.T) {
 	}
 	next := sentArtifact("http://m/kubelet", "second")
 	next.Version = "1.37.3"
-	if _, err := install(t, next, top, "evil"); err == nil || !strings.Contains(err.Error(), "wanted sha256:") {
+	if _, err := install(t, next, top, "evil"); err == nil || !strings.Contains(err.Error(), "wanted sha256:") || !strings.Contains(err.Error(), "fix: compare both digests") {
 		t.Errorf("%v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, ".partial")); !os.IsNotExist(err) {
+		t.Errorf("what was refused is still there: %v", err)
 	}
 	program := filepath.Join(dir, "current", "kubelet")
 	info, err := os.Stat(program)
@@ -75,6 +80,32 @@ func TestSentArtifactIsInstalled(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(dir, ".sent")); !os.IsNotExist(err) {
 		t.Errorf("what was sent is still there: %v", err)
+	}
+}
+
+// What cannot be fetched for want of room says so, which curl does not, and gives
+// back what room it took.
+func TestArtifactWithoutRoom(t *testing.T) {
+	for free, says := range map[string]bool{"0": true, "1023": true, "1024": false} {
+		top, bin := t.TempDir(), t.TempDir()
+		for name, script := range map[string]string{"curl": "echo half >.download; exit 23", "df": "echo Avail; echo ' " + free + "'"} {
+			if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := sentArtifact("http://m/kubelet", "x")
+		a.Push = false
+		cmd := exec.Command("sh", "-s")
+		cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+		cmd.Stdin = strings.NewReader(strings.ReplaceAll(whole(a.script(fanout.Way{})), OptDir, top))
+		text, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 23 || strings.Contains(string(text), "kubelet/.partial: No space left on device") != says {
+			t.Errorf("%s KiB free: %v: %s", free, err, text)
+		}
+		if left, _ := os.ReadDir(filepath.Join(top, "kubelet")); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
 	}
 }
 

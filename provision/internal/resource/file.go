@@ -17,6 +17,7 @@ type File struct {
 	Host    string
 	Path    string
 	Content []byte
+	Digest  string // of the content, if it is known already
 	Mode    fs.FileMode
 	Owner   string // "root:root" when empty
 	Needs   []plan.ID
@@ -28,8 +29,11 @@ func FileID(hostname, path string) plan.ID { return plan.NewID(hostname, "file",
 
 // Item is the file's digest, mode and owner.
 func (f File) Item() plan.Item {
+	if f.Digest == "" {
+		f.Digest = digest(f.Content)
+	}
 	return plan.Item{ID: FileID(f.Host, f.Path), Needs: f.Needs, At: f.At, Want: plan.State{
-		"content": digest(f.Content), "mode": modeWord(f.Mode), "owner": ownerWord(f.Owner),
+		"content": f.Digest, "mode": modeWord(f.Mode), "owner": ownerWord(f.Owner),
 	}}
 }
 
@@ -38,7 +42,7 @@ func (f File) Scope() facts.Scope { return facts.Scope{Paths: []string{f.Path}} 
 
 // Observe tells the file's digest, mode and owner.
 func (f File) Observe(_ context.Context, seen Seen) (plan.State, error) {
-	snap, err := seen.snapshot(f.Item().ID)
+	snap, err := seen.snapshot(FileID(f.Host, f.Path))
 	if err != nil {
 		return nil, err
 	}

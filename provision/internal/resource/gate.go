@@ -20,6 +20,8 @@ type Gate struct {
 	Limit time.Duration
 	Needs []plan.ID
 	Check func(ctx context.Context, c *cluster.Access) error
+	// Explain is the evidence when it is not met; may be nil.
+	Explain func(ctx context.Context, w World) string
 }
 
 // GateID is the ID of a gate.
@@ -58,6 +60,16 @@ func (g Gate) Apply(ctx context.Context, w World, _ plan.Change) error {
 	}, w.Waiting)
 }
 
+// Evidence is why it is not met.
+func (g Gate) Evidence(ctx context.Context, w World) string { return explain(ctx, w, g.Explain) }
+
+func explain(ctx context.Context, w World, how func(context.Context, World) string) string {
+	if how == nil {
+		return ""
+	}
+	return how(ctx, w)
+}
+
 // Step is a deed in the cluster that is neither a file nor an object: what it
 // takes for a kubelet to join, a BIG-IP to learn its neighbours.
 type Step struct {
@@ -72,6 +84,8 @@ type Step struct {
 	See     facts.Scope
 	Look    func(ctx context.Context, seen Seen) (plan.State, error)
 	Perform func(ctx context.Context, w World, c plan.Change) error
+	// Explain is the evidence when it fails; may be nil.
+	Explain func(ctx context.Context, w World) string
 }
 
 // Item is the step's outcome.
@@ -99,3 +113,6 @@ func (s Step) Observe(ctx context.Context, seen Seen) (plan.State, error) {
 
 // Apply performs the step.
 func (s Step) Apply(ctx context.Context, w World, c plan.Change) error { return s.Perform(ctx, w, c) }
+
+// Evidence is why it failed.
+func (s Step) Evidence(ctx context.Context, w World) string { return explain(ctx, w, s.Explain) }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/fanout"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -33,6 +35,15 @@ type Written interface {
 	Resource
 	// Files are what is to be written, in this order.
 	Files(c plan.Change) ([]host.File, error)
+}
+
+// Guarded is a thing that others can do without only while there are enough of its
+// kind.
+type Guarded interface {
+	Resource
+	// Spared is nil when the thing may be disturbed now, and else says who is
+	// missing. It touches nothing.
+	Spared(ctx context.Context, w World) error
 }
 
 // write makes a Written by itself.
@@ -62,6 +73,8 @@ type World struct {
 	Cluster *cluster.Access
 	// Releases sends hosts what they do not fetch themselves.
 	Releases *artifact.Store
+	// Peers has hosts hand releases on to each other; nil when they do not.
+	Peers *fanout.Peers
 	// Waiting is told what is waited for and how it last looked.
 	Waiting func(string)
 }
@@ -92,14 +105,18 @@ func digest(content []byte) string {
 
 // DigestOf names a set of states in one word: what a unit was started with.
 func DigestOf(items ...plan.Item) string {
-	h := sha256.New()
+	var text []byte
+	word := func(w string) {
+		text = append(append(strconv.AppendInt(text, int64(len(w)), 10), ':'), w...)
+	}
 	for _, i := range items {
-		fmt.Fprintf(h, "%s\n", i.ID.What())
+		text = append(append(text, i.ID.What()...), '\n')
 		for _, k := range slices.Sorted(maps.Keys(i.Want)) {
-			fmt.Fprintf(h, "%d:%s%d:%s", len(k), k, len(i.Want[k]), i.Want[k])
+			word(k)
+			word(i.Want[k])
 		}
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return digest(text)
 }
 
 // whole makes a script that is run only when all of it has come: a connection

@@ -36,7 +36,7 @@ func (s Shared) Scope() facts.Scope { return facts.Scope{Paths: []string{s.File.
 
 // Observe tells whether the file is the cluster's.
 func (s Shared) Observe(_ context.Context, seen Seen) (plan.State, error) {
-	snap, err := seen.snapshot(s.Item().ID)
+	snap, err := seen.snapshot(FileID(s.Host, s.File.Path))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (c Certificate) Scope() facts.Scope {
 // Observe tells what the certificate says. One that cannot be read as a
 // certificate is in need of replacement, not an error.
 func (c Certificate) Observe(_ context.Context, seen Seen) (plan.State, error) {
-	snap, err := seen.snapshot(c.Item().ID)
+	snap, err := seen.snapshot(CertificateID(c.Host, c.Cert.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,12 @@ package resource
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/evidence"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
@@ -27,8 +27,12 @@ type Unit struct {
 	Needs    []plan.ID
 	Serial   string
 	Deadline time.Duration // to become active; 0 is a minute
+	Ports    []uint16      // that it listens on
 	// Verb is what makes a running unit read its inputs; empty is restart.
 	Verb string
+	// Spare is asked before a unit that there is is touched: an error says why the
+	// others cannot do without it now. nil is no such unit.
+	Spare func(ctx context.Context, w World) error
 	// Ready is asked after a start until it is content; nil is content at once.
 	Ready func(ctx context.Context, w World, a plan.Action) error
 }
@@ -77,6 +81,30 @@ func (u Unit) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	return s, nil
 }
 
+// Spared asks whether the others can do without the unit now.
+func (u Unit) Spared(ctx context.Context, w World) error {
+	if u.Spare == nil {
+		return nil
+	}
+	if err := u.Spare(ctx, w); err != nil {
+		return &NotSparedError{Host: u.Host, Name: u.Name, Err: err}
+	}
+	return nil
+}
+
+// NotSparedError is a unit that was left as it is, because those like it on other
+// hosts are too few to do without it.
+type NotSparedError struct {
+	Host, Name string
+	Err        error // who is missing
+}
+
+func (e *NotSparedError) Error() string {
+	return fmt.Sprintf("%s on %s is left as it is: %v; bring back who is missing, then apply again", e.Name, e.Host, e.Err)
+}
+
+func (e *NotSparedError) Unwrap() error { return e.Err }
+
 // Apply starts the unit, or starts it again so that it reads its inputs.
 func (u Unit) Apply(ctx context.Context, w World, c plan.Change) error {
 	h, err := w.Host(u.Host)
@@ -102,7 +130,7 @@ systemctl %[2]s %[1]s
 		err = u.settle(ctx, w, h, c.Action, limit)
 	}
 	if err != nil {
-		return errors.Join(err, u.evidence(ctx, h))
+		return err
 	}
 	// Written last: only what has come up counts as started.
 	return h.WriteFile(ctx, u.note(), []byte(u.Item().Want["inputs"]+"\n"), host.FileMeta{Mode: 0o644})
@@ -148,13 +176,11 @@ func (u Unit) active(ctx context.Context, h host.Reader) error {
 	}
 }
 
-// evidence is what an operator would look up next: the unit's last lines.
-func (u Unit) evidence(ctx context.Context, h host.Reader) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	res, err := h.Probe(ctx, host.Cmd{Argv: []string{"journalctl", "--no-pager", "-o", "cat", "-n", "15", "-u", u.Name}})
+// Evidence is what the host knows of the unit.
+func (u Unit) Evidence(ctx context.Context, w World) string {
+	h, err := w.Host(u.Host)
 	if err != nil {
-		return fmt.Errorf("%s: its journal could not be read: %w", u.Name, err)
+		return ""
 	}
-	return fmt.Errorf("the last lines of %s on %s:\n%s", u.Name, u.Host, strings.TrimRight(string(res.Stdout), "\n"))
+	return evidence.Unit(ctx, h, u.Name, u.Ports...)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -128,61 +127,6 @@ func TestDefaultIdentities(t *testing.T) {
 		t.Fatal(err)
 	}
 	dial(t, target, o)
-}
-
-func TestEncryptedKey(t *testing.T) {
-	k, file := encrypted(t, "open sesame")
-	_, s := served(t, hosttest.Config{Keys: []xssh.PublicKey{k.public()}})
-	target := targetOf(s)
-	target.IdentityFile = file
-	asked := 0
-	answer := func(phrase string, err error) func(context.Context, string) ([]byte, error) {
-		return func(_ context.Context, file string) ([]byte, error) {
-			if file != target.IdentityFile {
-				t.Errorf("asked for %s", file)
-			}
-			asked++
-			return []byte(phrase), err
-		}
-	}
-
-	_, err := ssh.Dial(context.Background(), target, bare(t))
-	wantAuthError(t, err, "is encrypted", "ssh-add "+target.IdentityFile)
-
-	o := bare(t)
-	o.Passphrase = answer("open sesame", nil)
-	dial(t, target, o)
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
-	}
-	o.Passphrase = answer("wrong", nil)
-	_, err = ssh.Dial(context.Background(), target, o)
-	wantAuthError(t, err, "opening "+target.IdentityFile)
-	o.Passphrase = answer("", errors.New("no terminal"))
-	_, err = ssh.Dial(context.Background(), target, o)
-	wantAuthError(t, err, "no terminal")
-
-	asked = 0
-	o.AgentSocket = runAgent(t, k)
-	o.Passphrase = answer("", errors.New("not to be asked"))
-	dial(t, target, o)
-	if asked != 0 {
-		t.Error("asked although the agent holds the key")
-	}
-}
-
-// Nobody is asked for the passphrase of a key that the host does not take.
-func TestPassphraseOfUselessKey(t *testing.T) {
-	_, s := served(t, hosttest.Config{})
-	target := targetOf(s)
-	_, target.IdentityFile = encrypted(t, "open sesame")
-	o := bare(t)
-	o.Passphrase = func(context.Context, string) ([]byte, error) {
-		t.Error("asked")
-		return nil, nil
-	}
-	_, err := ssh.Dial(context.Background(), target, o)
-	wantAuthError(t, err, "not let in")
 }
 
 func TestUserCertificate(t *testing.T) {

@@ -21,7 +21,7 @@ func TestNobodyListens(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	_, err = ssh.Dial(context.Background(), ssh.Target{Name: "node-1", Address: "127.0.0.1", Port: port, User: "root"}, bare(t))
-	wantUnreachable(t, err, "node-1", "connecting to 127.0.0.1", "refused")
+	wantUnreachable(t, err, "node-1", "connecting to 127.0.0.1", "refused", "fix: is the machine on", "root@127.0.0.1 true`")
 }
 
 // Something listens and never speaks SSH.
@@ -52,14 +52,34 @@ func TestConnectionCut(t *testing.T) {
 		c := dial(t, targetOf(s), bare(t))
 		h.Inject(hosttest.Fault{Match: "/etc/x", Do: hosttest.Cut, When: when})
 		err := c.WriteFile(context.Background(), "/etc/x", []byte("x"), host.FileMeta{Mode: 0o644})
-		wantUnreachable(t, err, "node-1", "write /etc/x", "cut")
+		wantUnreachable(t, err, "node-1", "write /etc/x", "cut", "fix: see whether the machine is on")
 		if _, there := h.State().Files["/etc/x"]; there != (when == hosttest.After) {
 			t.Errorf("cut %q the command: written: %v", when, there)
 		}
 		_, err = c.Run(context.Background(), run("true"))
 		wantUnreachable(t, err, "cut")
+		if !host.Lost(err) {
+			t.Errorf("%v: it is not told that the connection is gone for good", err)
+		}
 		_, err = c.DialContext(context.Background(), "tcp", "127.0.0.1:1")
 		wantUnreachable(t, err, "cut")
+		if !host.Lost(err) {
+			t.Errorf("%v: it is not told that the connection is gone for good", err)
+		}
+	}
+}
+
+// A command that takes too long is no lost connection.
+func TestALateCommandIsNotLost(t *testing.T) {
+	h, s := served(t, hosttest.Config{})
+	c := dial(t, targetOf(s), bare(t))
+	h.Inject(hosttest.Fault{Match: "true", Do: hosttest.Hang})
+	cmd := run("true")
+	cmd.Limit = 50 * time.Millisecond
+	_, err := c.Run(context.Background(), cmd)
+	wantUnreachable(t, err, "no end within")
+	if host.Lost(err) {
+		t.Errorf("%v: it is told that the connection is gone for good", err)
 	}
 }
 

@@ -28,16 +28,26 @@ type configReader struct {
 	home   string
 	values map[string][]string
 	named  bool   // a block other than `Host *` is meant for the alias
-	base   string // where relative includes are looked for: beside the first file
+	base   string // where relative includes are looked for: as in ssh, wherever a named file is, ~/.ssh
 	depth  int
+	files  *Files
 }
 
-// readConfig evaluates the files for alias; files that do not exist are empty.
-func readConfig(files []string, alias, home string) (*configReader, error) {
-	r := &configReader{alias: alias, home: home, values: map[string][]string{}}
+// readConfig evaluates for alias the files that ssh would read. Of those, only the
+// ones that were named have to exist.
+func readConfig(o Options, alias string) (*configReader, error) {
+	r := &configReader{alias: alias, home: o.Home, values: map[string][]string{}, files: o.Files}
+	users := filepath.Join(o.Home, ".ssh")
+	files, named := o.ConfigFiles, true
+	if files == nil {
+		files, named = []string{filepath.Join(users, "config"), "/etc/ssh/ssh_config"}, false
+	}
 	for _, f := range files {
-		r.base = filepath.Dir(f)
-		if err := r.file(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f = expander(o.Home, nil)(f)
+		if r.base = users; !named {
+			r.base = filepath.Dir(f)
+		}
+		if err := r.file(f); err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
 	}
@@ -61,15 +71,15 @@ const (
 )
 
 func (r *configReader) file(path string) error {
-	text, err := os.ReadFile(path)
+	lines, err := r.files.config(path)
 	if err != nil {
 		return fmt.Errorf("reading ssh_config: %w", err)
 	}
 	now := active
-	for i, raw := range strings.Split(string(text), "\n") {
-		key, args, err := configLine(raw)
-		if err != nil {
-			return fmt.Errorf("%s:%d: %w", path, i+1, err)
+	for i, line := range lines {
+		key, args := line.key, line.args
+		if line.err != nil {
+			return fmt.Errorf("%s:%d: %w", path, i+1, line.err)
 		}
 		switch {
 		case key == "":
@@ -166,6 +176,29 @@ func (r *configReader) match(criteria []string) scope {
 		}
 	}
 	return result
+}
+
+// configWords are a line's keyword and arguments, or why it has none.
+type configWords struct {
+	key  string
+	args []string
+	err  error
+}
+
+// readConfigText reads a file into its lines. A line that is wrong is told where it
+// is met, in the order in which ssh would meet it.
+func readConfigText(name string) ([]configWords, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var lines []configWords
+	for raw := range strings.Lines(string(text)) {
+		var w configWords
+		w.key, w.args, w.err = configLine(raw)
+		lines = append(lines, w)
+	}
+	return lines, nil
 }
 
 // configLine splits a line into its keyword and arguments; `=` may stand

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,11 @@ import (
 func reach(t *testing.T, config string) error {
 	t.Helper()
 	o := bare(t)
-	o.ConfigFiles = []string{writeFile(t, "config", config)}
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(config, "ITSELF", file)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.ConfigFiles = []string{file}
 	c, err := ssh.Dial(context.Background(), ssh.Target{Name: "node-1", Address: "192.0.2.1"}, o)
 	if err == nil {
 		_, err = c.Run(context.Background(), run("true"))
@@ -85,6 +90,41 @@ func percentDir(t *testing.T, known string) string {
 	return dir
 }
 
+// Files are read as `ssh -F` reads them: instead of the user's, with includes
+// beside the user's, and not passed over when they are missing.
+func TestNamedConfig(t *testing.T) {
+	_, s := served(t, hosttest.Config{})
+	o := bare(t)
+	if err := os.MkdirAll(filepath.Join(o.Home, ".ssh", "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"config":        "ProxyCommand none-of-it\n",
+		"conf.d/drover": fmt.Sprintf("HostName %s\nPort %d\nUser root\nIdentityFile %s\nUserKnownHostsFile %s\n", s.Address, s.Port, s.KeyFile, s.KnownHosts),
+		"mine":          "Include conf.d/*\n",
+	} {
+		if err := os.WriteFile(filepath.Join(o.Home, ".ssh", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	target := ssh.Target{Name: "node-1", Address: "192.0.2.1"}
+	for _, file := range []string{writeFile(t, "named", "Include conf.d/*\n"), "~/.ssh/mine"} {
+		o.ConfigFiles = []string{file}
+		dial(t, target, o)
+	}
+	o.ConfigFiles = nil
+	_, err := ssh.Dial(context.Background(), target, o)
+	wantUnreachable(t, err, "use ProxyJump")
+	o.ConfigFiles = []string{"/nonexistent/config"}
+	_, err = ssh.Dial(context.Background(), target, o)
+	wantUnreachable(t, err, "reading ssh_config", "/nonexistent/config")
+	if err := os.Remove(filepath.Join(o.Home, ".ssh", "config")); err != nil {
+		t.Fatal(err)
+	}
+	o.ConfigFiles = nil // what nobody named may be missing
+	dial(t, targetOf(s), o)
+}
+
 func TestConfigRefused(t *testing.T) {
 	for name, c := range map[string]struct{ config, words string }{
 		"proxy command":  {"ProxyCommand nc %h %p\n", "use ProxyJump"},
@@ -94,7 +134,7 @@ func TestConfigRefused(t *testing.T) {
 		"open quote":     {"User \"ops\n", "config:1: a quote is not closed"},
 		"jump in circle": {"ProxyJump bastion\n", "circle"},
 		"bad jump":       {"Host node-1\nProxyJump ops@:22\n", "names no host"},
-		"include itself": {"Include config\n", "16 deep"},
+		"include itself": {"Include ITSELF\n", "16 deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := reach(t, c.config)
@@ -172,10 +212,10 @@ func TestJumpHostNotTrusted(t *testing.T) {
 	if node.Connections() != 0 {
 		t.Error("the host was reached through a jump host that is not trusted")
 	}
-	// The host itself: the key can be scanned from the jump host only.
+	// The host itself.
 	o.ConfigFiles = []string{writeFile(t, "config", fmt.Sprintf("Host bastion\n HostName 127.0.0.1\n IdentityFile %s\n UserKnownHostsFile %s\n", bastion.KeyFile, bastion.KnownHosts))}
 	target.KnownHosts = writeFile(t, "known_hosts", "")
 	_, err = ssh.Dial(context.Background(), target, o)
 	e := wantAuthError(t, err, "node-1", "not known")
-	wantWords(t, e.Fix, fmt.Sprintf("ssh -p %d root@127.0.0.1 ssh-keyscan -p %d -t ed25519 127.0.0.1", bastion.Port, node.Port))
+	wantWords(t, e.Fix, fmt.Sprintf("echo '[node-1]:%d,[127.0.0.1]:%d ssh-ed25519 ", node.Port, node.Port))
 }

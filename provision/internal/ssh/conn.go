@@ -23,6 +23,7 @@ type Conn struct {
 	sessions chan struct{}
 	uploads  chan struct{} // one place; its session is not among the others
 	execs    atomic.Int64
+	fence    atomic.Pointer[Fence] // nil: under no lock
 }
 
 var _ host.Writer = (*Conn)(nil)
@@ -41,16 +42,12 @@ func Dial(ctx context.Context, t Target, o Options) (*Conn, error) {
 			return nil, &host.AuthError{Host: h.Name, Err: fmt.Errorf("no sudo password: %w", err), Fix: "give it, or allow the user sudo without one"}
 		}
 	}
-	dial := netDialer()
-	if h.via != nil {
-		jumps := o.Jumps
-		if jumps == nil {
-			jumps = &Jumps{}
-			c.own = jumps
-		}
-		dial = jumps.through(h.via, o)
+	jumps := o.Jumps
+	if jumps == nil {
+		jumps = &Jumps{}
+		c.own = jumps
 	}
-	if c.link, err = connect(ctx, h, o, dial); err != nil {
+	if c.link, err = connect(ctx, h, o, jumps.before(h, o)); err != nil {
 		if c.own != nil {
 			c.own.Close()
 		}
@@ -77,6 +74,13 @@ func (c *Conn) Close() error {
 	return nil
 }
 
+// GiveUp breaks the connection for a reason, which all that runs over it then tells.
+func (c *Conn) GiveUp(why error) { c.link.fail(why) }
+
 func (c *Conn) unreachable(op string, err error) error {
-	return &host.UnreachableError{Host: c.hop.Name, Op: op, Err: err}
+	e := &host.UnreachableError{Host: c.hop.Name, Op: op, Err: err}
+	if e.Lost = c.link.why() != nil; e.Lost { // else it was we who gave up
+		e.Fix = "see whether the machine is on, and what `journalctl -u ssh` says there; then run it again: it goes on from here"
+	}
+	return e
 }

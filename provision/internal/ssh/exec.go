@@ -20,7 +20,10 @@ type task struct {
 	text  string
 	final bool            // it is not stopped by another one when it is given up
 	hold  <-chan struct{} // when not nil, its stdin ends only after this was closed
-	line  func(string)    // when not nil, is told the first line of its output at once
+	lead  string          // what a line of its output begins with
+	line  func(string)    // when not nil, is told the rest of that line at once
+	aside bool            // it waits for no place among the others
+	check func() error    // when not nil, it is only sent while this is nil
 }
 
 func (c *Conn) task(cmd host.Cmd) task { return task{Cmd: cmd, text: c.redact(cmd, cmd.String())} }
@@ -39,7 +42,7 @@ func (c *Conn) Probe(ctx context.Context, cmd host.Cmd) (host.Result, error) {
 
 // Run runs a command; an exit code other than 0 is a *host.ExitError.
 func (c *Conn) Run(ctx context.Context, cmd host.Cmd) (host.Result, error) {
-	return c.run(ctx, c.task(cmd))
+	return c.change(ctx, c.task(cmd))
 }
 
 func (c *Conn) run(ctx context.Context, t task) (host.Result, error) {
@@ -53,15 +56,19 @@ func (c *Conn) run(ctx context.Context, t task) (host.Result, error) {
 // exec runs a command and tells the trace about it.
 func (c *Conn) exec(ctx context.Context, t task) (host.Result, error) {
 	begin := time.Now()
-	res, err := c.bounded(ctx, t)
+	var moved traffic
+	res, err := c.bounded(ctx, t, &moved)
 	if c.opts.Trace != nil {
-		c.opts.Trace(Trace{Host: c.hop.Name, Cmd: t.text, Start: begin, Took: time.Since(begin), Exit: res.Exit, Err: err})
+		c.opts.Trace(Trace{
+			Host: c.hop.Name, Cmd: t.text, Start: begin, Took: time.Since(begin), Exit: res.Exit, Err: err,
+			Sent: moved.sent.Load(), Received: moved.received.Load(),
+		})
 	}
 	return res, err
 }
 
 // bounded runs a command until its end, its limit, or that of ctx.
-func (c *Conn) bounded(ctx context.Context, t task) (host.Result, error) {
+func (c *Conn) bounded(ctx context.Context, t task, moved *traffic) (host.Result, error) {
 	limit := t.Limit
 	if limit == 0 {
 		limit = defaultLimit
@@ -69,17 +76,28 @@ func (c *Conn) bounded(ctx context.Context, t task) (host.Result, error) {
 	op := "running " + t.text
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no end within %s: %w", limit, context.DeadlineExceeded))
 	defer cancel()
-	select {
-	case c.sessions <- struct{}{}:
-	case <-ctx.Done():
-		return host.Result{}, c.unreachable(op, context.Cause(ctx))
+	release := func() {}
+	if !t.aside {
+		select {
+		case c.sessions <- struct{}{}:
+			release = func() { <-c.sessions }
+		case <-ctx.Done():
+			return host.Result{}, c.unreachable(op, context.Cause(ctx))
+		}
+	}
+	if t.check != nil { // it may have waited long for its place
+		if err := t.check(); err != nil {
+			release()
+			return host.Result{}, fmt.Errorf("%s: %s was not begun: %w", c.hop.Name, t.text, err)
+		}
 	}
 	c.execs.Add(1)
 	p := newProcess(c.invoke(t.Argv), c.password, t.Stdin)
-	p.hold, p.out.line = t.hold, t.line
+	p.hold, p.out.lead, p.out.line = t.hold, t.lead, t.line
+	p.moved, p.out.got, p.err.got = moved, &moved.received, &moved.received
 	done := make(chan error, 1)
 	go func() {
-		defer func() { <-c.sessions }()
+		defer release()
 		done <- p.run(c.link)
 	}()
 	var err error

@@ -2,7 +2,9 @@ package ssh
 
 import (
 	"bytes"
+	"io"
 	"strings"
+	"sync/atomic"
 )
 
 // fence keeps what comes after a marker's line: what login shells, sudo and PAM
@@ -13,15 +15,20 @@ type fence struct {
 	text    bytes.Buffer
 	open    bool
 	prompts int
-	scanned int // of text, for prompts
+	scanned int           // of text, for prompts
+	got     *atomic.Int64 // when not nil, the bytes that came
 
 	opened  func()       // at the marker
-	line    func(string) // when not nil, is told the first line after it
+	lead    string       // of the line that line is told
+	line    func(string) // when not nil, is told the rest of the first line after it that begins with lead
 	refused func()       // at a second prompt: the password was wrong
 }
 
 func (f *fence) Write(b []byte) (int, error) {
 	f.text.Write(b)
+	if f.got != nil {
+		f.got.Add(int64(len(b)))
+	}
 	if f.open {
 		f.tell()
 		return len(b), nil
@@ -46,14 +53,53 @@ func (f *fence) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// tell passes the first line on, once, when it is whole.
+// chunk is how much of an output is read at once, and most how much of an input is
+// sent: most commands say and are told little, and of a thousand hosts each has one
+// under way.
+const (
+	chunk = 4 << 10
+	most  = 32 << 10
+)
+
+// ReadFrom reads all that comes, with less room than io.Copy would take.
+func (f *fence) ReadFrom(r io.Reader) (int64, error) {
+	var all int64
+	for room := make([]byte, chunk); ; {
+		n, err := r.Read(room)
+		all += int64(n)
+		if n > 0 {
+			_, _ = f.Write(room[:n]) // it never fails
+		}
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+}
+
+// room is what it takes to send an input.
+func room(input io.Reader) []byte {
+	if sized, ok := input.(interface{ Len() int }); ok {
+		return make([]byte, min(max(sized.Len(), 1), most))
+	}
+	return make([]byte, most)
+}
+
+// tell passes the line that is waited for on, once, when it is whole. What comes
+// before it some shell has printed.
 func (f *fence) tell() {
 	if f.line == nil {
 		return
 	}
-	if line, _, whole := strings.Cut(f.text.String(), "\n"); whole {
-		f.line(line)
-		f.line = nil
+	for text := range strings.Lines(f.text.String()) {
+		rest, ours := strings.CutPrefix(text, f.lead)
+		if line, whole := strings.CutSuffix(rest, "\n"); ours && whole {
+			f.line(line)
+			f.line = nil
+			return
+		}
 	}
 }
 

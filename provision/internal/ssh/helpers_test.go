@@ -137,6 +137,23 @@ func encrypted(t *testing.T, passphrase string) (k key, file string) {
 	return k, file
 }
 
+// encryptedPEM is encrypted in the format of before 2018.
+func encryptedPEM(t *testing.T, passphrase string) (public xssh.PublicKey, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "id")
+	if text, err := exec.Command("ssh-keygen", "-q", "-t", "ecdsa", "-m", "PEM", "-N", passphrase, "-f", file).CombinedOutput(); err != nil {
+		t.Skipf("needs ssh-keygen (apt-get install openssh-client): %v %s", err, text)
+	}
+	text, err := os.ReadFile(file + ".pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if public, _, _, _, err = xssh.ParseAuthorizedKey(text); err != nil {
+		t.Fatal(err)
+	}
+	return public, file
+}
+
 func writeFile(t *testing.T, name, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)

@@ -15,13 +15,13 @@ import (
 // trust is what is known about one host's key before it is connected to.
 type trust struct {
 	hop         *hop
-	all         knownKeys
+	all         *knownKeys
 	keys        []knownKey
 	authorities []knownKey
 }
 
-func trustOf(h *hop) (*trust, error) {
-	t := &trust{hop: h}
+func trustOf(h *hop, o Options) (*trust, error) {
+	t := &trust{hop: h, all: &knownKeys{}}
 	if h.HostKey != "" {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(h.HostKey))
 		if err != nil {
@@ -31,7 +31,7 @@ func trustOf(h *hop) (*trust, error) {
 		t.keys = []knownKey{{key: key, where: "the inventory"}}
 		return t, nil
 	}
-	all, err := readKnownHosts(h.knownHosts)
+	all, err := o.Files.knownHosts(h.knownHosts)
 	if err != nil {
 		return nil, &host.AuthError{Host: h.Name, Err: err, Fix: "make the file readable, or name another one: ssh { known_hosts = … }"}
 	}
@@ -46,9 +46,13 @@ var certificateAlgorithms = []string{
 	ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
 }
 
+// plainAlgorithms are those of keys without a certificate.
+var plainAlgorithms = []string{
+	ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+}
+
 // algorithms are those that can end well: of the keys that are known, so that a
-// host with several keys shows the one we can check. nil when nothing is known:
-// then any key will do to say which one it is.
+// host with several keys shows the one we can check.
 func (t *trust) algorithms() []string {
 	var names []string
 	if len(t.authorities) > 0 {
@@ -60,6 +64,9 @@ func (t *trust) algorithms() []string {
 				names = append(names, a)
 			}
 		}
+	}
+	if names == nil { // any key will do to say which one it is
+		return plainAlgorithms
 	}
 	return names
 }
@@ -78,17 +85,26 @@ func (t *trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	if certified {
 		plain = cert.Key
 	}
-	if line, ok := t.all.revoked(plain); ok {
+	if line, ok := t.all.revokes(plain); ok {
 		return t.refuse(fmt.Errorf("the host key %s is revoked by %s", ssh.FingerprintSHA256(plain), line.where),
 			"find out why it was revoked before anything else; give the host a new key")
 	}
+	var wrong error // with its certificate
 	if certified {
-		return t.checkCertificate(cert)
-	}
-	for _, k := range t.keys {
-		if sameKey(k.key, key) {
+		if wrong = t.checkCertificate(cert); wrong == nil {
 			return nil
 		}
+		if _, bad := t.all.revokes(cert.SignatureKey); bad {
+			return wrong
+		}
+	}
+	for _, k := range t.keys { // as in ssh, also of a host whose certificate is of no use
+		if sameKey(k.key, plain) {
+			return nil
+		}
+	}
+	if wrong != nil {
+		return wrong
 	}
 	return t.mismatch(key)
 }
@@ -98,7 +114,7 @@ func (t *trust) checkCertificate(cert *ssh.Certificate) error {
 		IsHostAuthority: func(k ssh.PublicKey, _ string) bool {
 			return slices.ContainsFunc(t.authorities, func(a knownKey) bool { return sameKey(a.key, k) })
 		},
-		IsRevoked: func(c *ssh.Certificate) bool { _, bad := t.all.revoked(c.SignatureKey); return bad },
+		IsRevoked: func(c *ssh.Certificate) bool { _, bad := t.all.revokes(c.SignatureKey); return bad },
 	}
 	fix := fmt.Sprintf("sign the host's key anew with the authority, for one of the names %s", strings.Join(bare(t.hop.keyNames), ", "))
 	if cert.CertType != ssh.HostCert {
@@ -123,7 +139,11 @@ func (t *trust) checkCertificate(cert *ssh.Certificate) error {
 func (t *trust) mismatch(key ssh.PublicKey) error {
 	seen := ssh.FingerprintSHA256(key)
 	if len(t.keys) == 0 {
-		return t.refuse(fmt.Errorf("its host key is not known: it shows %s %s", key.Type(), seen), t.addCommand(key))
+		unknown := "its host key is not known"
+		if len(t.authorities) > 0 {
+			unknown += ", and it has no certificate of the @cert-authority for it"
+		}
+		return t.refuse(fmt.Errorf("%s: it shows %s %s", unknown, key.Type(), seen), t.addCommand(key))
 	}
 	var known, where []string
 	for _, k := range t.keys {
@@ -134,33 +154,27 @@ func (t *trust) mismatch(key ssh.PublicKey) error {
 		strings.Join(where, ", "), t.addCommand(key)))
 }
 
-// addCommand makes the key known, exactly as it is to be typed.
+// addCommand makes the key known, exactly as it is to be typed: the very key whose
+// fingerprint was compared, not one that is fetched anew.
 func (t *trust) addCommand(key ssh.PublicKey) string {
 	if t.hop.HostKey != "" {
 		return "compare the fingerprint with the host's console and correct host_key in the inventory"
-	}
-	scan := []string{"ssh-keyscan"}
-	if t.hop.Port != 22 {
-		scan = append(scan, "-p", fmt.Sprint(t.hop.Port))
-	}
-	scan = append(scan, "-t", scanType(key), t.hop.Address)
-	if v := t.hop.via; v != nil { // only the jump host can see it
-		scan = append([]string{"ssh", "-p", fmt.Sprint(v.Port), v.User + "@" + v.Address}, scan...)
 	}
 	file := "~/.ssh/known_hosts"
 	if len(t.hop.knownHosts) > 0 {
 		file = host.Quote(t.hop.knownHosts[0])
 	}
-	return fmt.Sprintf("compare the fingerprint with what `ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub` says on the host's console; if it is the same: %s >> %s",
-		scanType(key), strings.Join(scan, " "), file)
+	line := strings.Join(t.hop.keyNames, ",") + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
+	return fmt.Sprintf("compare the fingerprint with what `ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub` says on the host's console; if it is the same: echo %s >> %s",
+		fileType(key), host.Quote(line), file)
 }
 
 func (t *trust) refuse(err error, fix string) error {
 	return &host.AuthError{Host: t.hop.Name, Err: err, Fix: fix}
 }
 
-// scanType is ssh-keyscan's name for a type of key.
-func scanType(k ssh.PublicKey) string {
+// fileType is what the files of a type of host key are called by.
+func fileType(k ssh.PublicKey) string {
 	switch k.Type() {
 	case ssh.KeyAlgoED25519:
 		return "ed25519"

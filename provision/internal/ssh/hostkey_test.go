@@ -23,7 +23,7 @@ func TestUnknownHostKey(t *testing.T) {
 	target.KnownHosts = writeFile(t, "known_hosts", "")
 	_, err := ssh.Dial(context.Background(), target, bare(t))
 	e := wantAuthError(t, err, "node-1", "not known", xssh.FingerprintSHA256(k.public()))
-	wantWords(t, e.Fix, fmt.Sprintf("ssh-keyscan -p %d -t ed25519 127.0.0.1 >> %s", s.Port, target.KnownHosts))
+	wantWords(t, e.Fix, "ssh_host_ed25519_key.pub", fmt.Sprintf("echo '[node-1]:%d,[127.0.0.1]:%d %s' >> %s", s.Port, s.Port, k.line(), target.KnownHosts))
 	if len(h.Ops()) != 0 {
 		t.Error("something was run")
 	}
@@ -167,6 +167,70 @@ func TestCertAuthority(t *testing.T) {
 			conn.Close()
 		})
 	}
+}
+
+// certified is a host key with a certificate, and the authority that made it.
+func certified(t *testing.T, hostKey key, names ...string) (signer xssh.Signer, authority key) {
+	t.Helper()
+	authority = newKey(t)
+	cert := &xssh.Certificate{Key: hostKey.public(), CertType: xssh.HostCert, ValidPrincipals: names, ValidBefore: xssh.CertTimeInfinity}
+	if err := cert.SignCert(rand.Reader, authority.signer); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := xssh.NewCertSigner(cert, hostKey.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, authority
+}
+
+// A host may have a certificate that nobody here knows the authority of: then its
+// plain key counts, known or not.
+func TestCertificateOfNobody(t *testing.T) {
+	hostKey, old := newKey(t), newKey(t)
+	signer, authority := certified(t, hostKey, "node-2")
+	_, s := served(t, hosttest.Config{HostKeys: []xssh.Signer{signer, hostKey.signer}})
+	const ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg="
+	at := fmt.Sprintf("[127.0.0.1]:%d ", s.Port)
+	shown := xssh.FingerprintSHA256(hostKey.public())
+	for name, c := range map[string]struct {
+		known string
+		words []string // of the refusal; nil: let through
+	}{
+		"unknown":                   {"", []string{"not known", shown}},
+		"changed":                   {at + old.line(), []string{"CHANGED", xssh.FingerprintSHA256(old.public()), shown}},
+		"changed with its type":     {at + ecdsa, []string{"CHANGED", "ecdsa-sha2-nistp256", shown}},
+		"known":                     {at + hostKey.line(), nil},
+		"known, certificate unfit":  {"@cert-authority * " + authority.line() + "\n" + at + hostKey.line(), nil},
+		"certificate unfit":         {"@cert-authority * " + authority.line(), []string{"not valid"}},
+		"known, authority revoked":  {"@revoked * " + authority.line() + "\n@cert-authority * " + authority.line() + "\n" + at + hostKey.line(), []string{"revoked"}},
+		"known, another authority":  {"@cert-authority * " + old.line() + "\n" + at + hostKey.line(), nil},
+		"authority without a match": {"@cert-authority other " + authority.line(), []string{"not known"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := targetOf(s)
+			target.KnownHosts = writeFile(t, "known_hosts", c.known+"\n")
+			conn, err := ssh.Dial(context.Background(), target, bare(t))
+			if c.words != nil {
+				wantAuthError(t, err, c.words...)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		})
+	}
+}
+
+// Where there is an authority, a host without a certificate may be one that was
+// forgotten.
+func TestHostWithoutACertificate(t *testing.T) {
+	_, s := served(t, hosttest.Config{})
+	target := targetOf(s)
+	target.KnownHosts = writeFile(t, "known_hosts", "@cert-authority * "+newKey(t).line()+"\n")
+	_, err := ssh.Dial(context.Background(), target, bare(t))
+	wantAuthError(t, err, "not known", "no certificate of the @cert-authority")
 }
 
 func TestKnownHostsUnreadable(t *testing.T) {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
-	"os"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -21,7 +19,9 @@ import (
 type identities struct {
 	signers []ssh.Signer
 	notes   []string
-	agent   net.Conn // open while authenticating
+	agent   net.Conn      // open while authenticating
+	wanted  *lockedSigner // that the host takes, once it is opened
+	locked  []string      // files that nobody can be asked about
 }
 
 func (i *identities) close() {
@@ -42,7 +42,7 @@ func findIdentities(ctx context.Context, h *hop, o Options) (*identities, error)
 	held := ids.askAgent(ctx, h.agentSocket)
 	var files []ssh.Signer
 	for _, f := range h.identities {
-		s, err := ids.load(ctx, f, held, o)
+		s, err := ids.load(f, held, o)
 		if err != nil && f == h.IdentityFile {
 			ids.close()
 			return nil, &host.AuthError{Host: h.Name, Err: err, Fix: "make the key readable for you, or name another one: ssh { identity_file = … }"}
@@ -88,33 +88,32 @@ func (i *identities) askAgent(ctx context.Context, socket string) []ssh.Signer {
 }
 
 // load reads an identity file. An encrypted one is left to the agent if that
-// holds it; else it is decrypted when the host has said that it takes the key.
-func (i *identities) load(ctx context.Context, file string, held []ssh.Signer, o Options) ([]ssh.Signer, error) {
-	text, err := os.ReadFile(file)
+// holds it; else it is opened once a host has said that it takes the key.
+func (i *identities) load(file string, held []ssh.Signer, o Options) ([]ssh.Signer, error) {
+	text, err := o.Files.read(file)
 	if err != nil {
-		return i.publicOnly(file, held, err)
+		return i.publicOnly(file, held, o, err)
 	}
-	signer, err := ssh.ParsePrivateKey(text)
+	signer, err := o.Files.parse(file, text)
 	var locked *ssh.PassphraseMissingError
-	switch {
-	case errors.As(err, &locked):
+	if errors.As(err, &locked) {
 		public := locked.PublicKey
 		if public == nil {
-			public = readPublic(file + ".pub")
+			public = readPublic(file+".pub", o)
 		}
 		if s := holding(held, public); s != nil {
 			return []ssh.Signer{s}, nil
 		}
-		if o.Passphrase == nil || public == nil {
-			i.note("%s is encrypted, and neither ssh-agent holds it (ssh-add %s) nor is there a passphrase", file, file)
-			return nil, nil
-		}
-		signer = &lockedSigner{ctx: ctx, public: public, file: file, text: text, ask: o.Passphrase}
-	case err != nil:
+		signer, err = i.unopened(file, text, public, o), nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s is no private key that can be read: %w", file, err)
 	}
+	if signer == nil {
+		return nil, nil
+	}
 	signers := []ssh.Signer{signer}
-	if cert, ok := readPublic(file + "-cert.pub").(*ssh.Certificate); ok {
+	if cert, ok := readPublic(file+"-cert.pub", o).(*ssh.Certificate); ok {
 		if c, err := ssh.NewCertSigner(cert, signer); err == nil {
 			signers = []ssh.Signer{c, signer}
 		}
@@ -122,46 +121,34 @@ func (i *identities) load(ctx context.Context, file string, held []ssh.Signer, o
 	return signers, nil
 }
 
+// unopened is the key of an encrypted file that no agent holds; nil when it is of
+// no use.
+func (i *identities) unopened(file string, text []byte, public ssh.PublicKey, o Options) ssh.Signer {
+	if s := o.Keys.opened(file); s != nil {
+		return s
+	}
+	switch {
+	case o.Passphrase == nil:
+		i.locked = append(i.locked, file)
+		i.note("%s is encrypted, ssh-agent does not hold it, and there is nobody to ask for its passphrase", file)
+	case public == nil: // an old format, which does not tell
+		i.note("%s is encrypted and does not say which key it is: `ssh-keygen -y -f %s > %s.pub` tells it", file, file, file)
+	default:
+		return &lockedSigner{public: public, file: file, text: text, wanted: func(s *lockedSigner) { i.wanted = s }}
+	}
+	return nil
+}
+
 // publicOnly is an identity file that is only a .pub beside an agent's key.
-func (i *identities) publicOnly(file string, held []ssh.Signer, err error) ([]ssh.Signer, error) {
-	if s := holding(held, readPublic(strings.TrimSuffix(file, ".pub")+".pub")); s != nil {
+func (i *identities) publicOnly(file string, held []ssh.Signer, o Options, err error) ([]ssh.Signer, error) {
+	if s := holding(held, readPublic(strings.TrimSuffix(file, ".pub")+".pub", o)); s != nil {
 		return []ssh.Signer{s}, nil
 	}
 	return nil, fmt.Errorf("identity file: %w", err)
 }
 
-// lockedSigner is an encrypted key that is opened when a signature is needed.
-type lockedSigner struct {
-	ctx    context.Context // of the connecting that it is made for
-	public ssh.PublicKey
-	file   string
-	text   []byte
-	ask    func(context.Context, string) ([]byte, error)
-}
-
-func (s *lockedSigner) PublicKey() ssh.PublicKey { return s.public }
-
-func (s *lockedSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
-	return s.SignWithAlgorithm(rand, data, "")
-}
-
-func (s *lockedSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	phrase, err := s.ask(s.ctx, s.file)
-	if err != nil {
-		return nil, fmt.Errorf("passphrase of %s: %w", s.file, err)
-	}
-	signer, err := ssh.ParsePrivateKeyWithPassphrase(s.text, phrase)
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", s.file, err)
-	}
-	if a, ok := signer.(ssh.AlgorithmSigner); ok {
-		return a.SignWithAlgorithm(rand, data, algorithm)
-	}
-	return signer.Sign(rand, data)
-}
-
-func readPublic(file string) ssh.PublicKey {
-	text, err := os.ReadFile(file)
+func readPublic(file string, o Options) ssh.PublicKey {
+	text, err := o.Files.read(file)
 	if err != nil {
 		return nil
 	}

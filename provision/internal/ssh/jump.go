@@ -3,7 +3,6 @@ package ssh
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 )
 
@@ -22,15 +21,14 @@ type jump struct {
 	err   error
 }
 
-// through gives the dialer that leads to what is behind h, connecting to h when
-// nobody has.
-func (j *Jumps) through(h *hop, o Options) dialer {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+// through is the way to what is behind h.
+func (j *Jumps) through(h *hop, o Options) way {
+	return func(ctx context.Context) (dialer, error) {
 		l, err := j.link(ctx, h, o)
 		if err != nil {
 			return nil, err
 		}
-		return l.DialContext(ctx, network, addr)
+		return l.DialContext, nil
 	}
 }
 
@@ -86,9 +84,9 @@ func (j *Jumps) start(ctx context.Context, h *hop, o Options, one *jump) {
 	}()
 }
 
-func (j *Jumps) before(h *hop, o Options) dialer {
+func (j *Jumps) before(h *hop, o Options) way {
 	if h.via == nil {
-		return netDialer()
+		return direct
 	}
 	return j.through(h.via, o)
 }

@@ -2,13 +2,12 @@ package ssh
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/sha1" // known_hosts hashes names with it; nothing is signed
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -21,6 +20,7 @@ type knownKey struct {
 	hosts  []string
 	key    ssh.PublicKey
 	where  string // file:line
+	hashed *hashedName
 }
 
 // knownKeys are the lines of known_hosts files.
@@ -29,13 +29,22 @@ type knownKey struct {
 // knows, which is needed to offer only the algorithms known for a host, takes
 // the plain key of an authority for a host's own, and fails as a whole on a
 // single line it does not understand, which ssh skips.
-type knownKeys []knownKey
+type knownKeys struct {
+	// lines are hosts' own keys. Those that name hosts by plain words are found by
+	// them, because with a thousand hosts a file has a thousand lines, and each
+	// host is looked up; patterns and hashes have to be tried.
+	lines    []knownKey
+	plain    map[string][]int
+	patterns []int
+	// authorities and revoked are the lines with these markers.
+	authorities, revoked []knownKey
+}
 
 // readKnownHosts reads files; those that do not exist are empty.
-func readKnownHosts(files []string) (knownKeys, error) {
-	var all knownKeys
-	for _, f := range files {
-		text, err := os.ReadFile(f)
+func readKnownHosts(names []string, read func(string) ([]byte, error)) (*knownKeys, error) {
+	all := &knownKeys{plain: map[string][]int{}}
+	for _, f := range names {
+		text, err := read(f)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -47,36 +56,66 @@ func readKnownHosts(files []string) (knownKeys, error) {
 			if err != nil {
 				continue // as ssh does: a comment, or a key type of another time
 			}
-			all = append(all, knownKey{marker, hosts, key, fmt.Sprintf("%s:%d", f, i+1)})
+			all.add(knownKey{marker, hosts, key, fmt.Sprintf("%s:%d", f, i+1), parseHash(hosts)})
 		}
 	}
 	return all, nil
 }
 
+func (k *knownKeys) add(line knownKey) {
+	switch line.marker {
+	case "cert-authority":
+		k.authorities = append(k.authorities, line)
+		return
+	case "revoked":
+		k.revoked = append(k.revoked, line)
+		return
+	case "":
+	default:
+		return
+	}
+	n := len(k.lines)
+	k.lines = append(k.lines, line)
+	if slices.ContainsFunc(line.hosts, func(h string) bool { return strings.ContainsAny(h, "*?!|") }) {
+		k.patterns = append(k.patterns, n)
+		return
+	}
+	for _, h := range line.hosts {
+		h = strings.ToLower(h)
+		k.plain[h] = append(k.plain[h], n)
+	}
+}
+
 // keysOf are the keys of a host under the first of its names that has any: an
 // old entry for its address does not speak for a host known by name.
-func (k knownKeys) keysOf(names []string) []knownKey {
+func (k *knownKeys) keysOf(names []string) []knownKey {
 	for _, n := range names {
-		var found []knownKey
-		for _, line := range k {
-			if line.marker == "" && line.matches(n) {
-				found = append(found, line)
+		at := slices.Clone(k.plain[strings.ToLower(n)])
+		for _, i := range k.patterns {
+			if k.lines[i].matches(n) {
+				at = append(at, i)
 			}
 		}
-		if len(found) > 0 {
-			return found
+		if len(at) == 0 {
+			continue
 		}
+		slices.Sort(at)
+		var found []knownKey
+		for _, i := range slices.Compact(at) {
+			found = append(found, k.lines[i])
+		}
+		return found
 	}
 	return nil
 }
 
 // authoritiesOf are the authorities that may speak for a host. A port is not
 // part of what they vouch for: `@cert-authority *.example.net` holds for all.
-func (k knownKeys) authoritiesOf(names []string) []knownKey {
+func (k *knownKeys) authoritiesOf(names []string) []knownKey {
 	var found []knownKey
-	for _, line := range k {
+	for _, line := range k.authorities {
 		for _, n := range names {
-			if line.marker == "cert-authority" && (line.matches(n) || line.matches(withoutPort(n))) {
+			if line.matches(n) || line.matches(withoutPort(n)) {
 				found = append(found, line)
 				break
 			}
@@ -85,10 +124,10 @@ func (k knownKeys) authoritiesOf(names []string) []knownKey {
 	return found
 }
 
-// revoked is the line that revokes a key, whatever host it names, as in ssh.
-func (k knownKeys) revoked(key ssh.PublicKey) (knownKey, bool) {
-	for _, line := range k {
-		if line.marker == "revoked" && sameKey(line.key, key) {
+// revokes is the line that revokes a key, whatever host it names, as in ssh.
+func (k *knownKeys) revokes(key ssh.PublicKey) (knownKey, bool) {
+	for _, line := range k.revoked {
+		if sameKey(line.key, key) {
 			return line, true
 		}
 	}
@@ -97,25 +136,57 @@ func (k knownKeys) revoked(key ssh.PublicKey) (knownKey, bool) {
 
 func (l knownKey) matches(name string) bool {
 	if len(l.hosts) == 1 && strings.HasPrefix(l.hosts[0], "|1|") {
-		return matchHash(l.hosts[0], name)
+		return l.hashed.is(name)
 	}
 	return matchList(l.hosts, name)
 }
 
-// matchHash compares with |1|salt|HMAC-SHA1(salt, name).
-func matchHash(entry, name string) bool {
-	part := strings.Split(entry, "|")
-	if len(part) != 4 {
-		return false
+// hashedName is a host's name of which a line tells only HMAC-SHA1(salt, name). Such
+// lines are tried one by one for each host, a million times for a thousand hosts in a
+// file of a thousand lines, so what does not depend on the name is worked out once:
+// the key's two blocks, which the hashes begin with.
+type hashedName struct {
+	inner, outer [sha1.BlockSize]byte
+	sum          [sha1.Size]byte
+}
+
+// parseHash reads |1|salt|sum; nil when there is none that can be read.
+func parseHash(hosts []string) *hashedName {
+	if len(hosts) != 1 {
+		return nil
+	}
+	part := strings.Split(hosts[0], "|")
+	if len(part) != 4 || part[1] != "1" {
+		return nil
 	}
 	salt, err1 := base64.StdEncoding.DecodeString(part[2])
 	sum, err2 := base64.StdEncoding.DecodeString(part[3])
-	if err1 != nil || err2 != nil {
+	if err1 != nil || err2 != nil || len(sum) != sha1.Size {
+		return nil
+	}
+	if len(salt) > sha1.BlockSize {
+		short := sha1.Sum(salt)
+		salt = short[:]
+	}
+	var h hashedName
+	copy(h.inner[:], salt)
+	copy(h.outer[:], salt)
+	copy(h.sum[:], sum)
+	for i := range h.inner {
+		h.inner[i] ^= 0x36
+		h.outer[i] ^= 0x5c
+	}
+	return &h
+}
+
+// is reports whether it is that name.
+func (h *hashedName) is(name string) bool {
+	if h == nil {
 		return false
 	}
-	mac := hmac.New(sha1.New, salt)
-	mac.Write([]byte(name))
-	return hmac.Equal(mac.Sum(nil), sum)
+	var room [3 * sha1.BlockSize]byte // for most names without an allocation
+	inner := sha1.Sum(append(append(room[:0], h.inner[:]...), name...))
+	return sha1.Sum(append(append(room[:0], h.outer[:]...), inner[:]...)) == h.sum
 }
 
 // keyNames are the names, in known_hosts' form, under which a host's key may be

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -24,8 +25,13 @@ type process struct {
 	ended    chan struct{}
 	sendErr  error           // of reading stdin; read after run
 	hold     <-chan struct{} // when not nil, stdin ends only after it was closed
+	moved    *traffic
 	leash
 }
+
+// traffic counts a command's bytes while others may already look: a command that
+// was given up may still be at it.
+type traffic struct{ sent, received atomic.Int64 }
 
 // leash is how somebody else ends a session.
 type leash struct {
@@ -122,8 +128,8 @@ func (p *process) feed(s *ssh.Session, in io.WriteCloser) {
 	if p.stdin == nil {
 		return
 	}
-	from := &source{Reader: p.stdin}
-	if _, err := io.Copy(in, from); err != nil && from.err != nil {
+	from := &source{Reader: p.stdin, n: &p.moved.sent}
+	if _, err := io.CopyBuffer(in, from, room(p.stdin)); err != nil && from.err != nil {
 		// The command may take the end for the whole; its outcome is not ours to tell.
 		p.sendErr = from.err
 		s.Close()
@@ -134,10 +140,14 @@ func (p *process) feed(s *ssh.Session, in io.WriteCloser) {
 type source struct {
 	io.Reader
 	err error
+	n   *atomic.Int64 // when not nil, what was read
 }
 
 func (s *source) Read(b []byte) (int, error) {
 	n, err := s.Reader.Read(b)
+	if s.n != nil {
+		s.n.Add(int64(n))
+	}
 	if err != nil && err != io.EOF {
 		s.err = err
 	}

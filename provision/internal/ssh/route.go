@@ -86,11 +86,11 @@ func settle(t Target, o Options, depth int) (*hop, error) {
 
 // configFor reads ssh_config for the alias an operator would type.
 func configFor(t Target, o Options) (*configReader, string, error) {
-	conf, err := readConfig(o.ConfigFiles, t.Name, o.Home)
+	conf, err := readConfig(o, t.Name)
 	if err != nil || conf.named || t.Address == t.Name {
 		return conf, t.Name, err
 	}
-	conf, err = readConfig(o.ConfigFiles, t.Address, o.Home)
+	conf, err = readConfig(o, t.Address)
 	return conf, t.Address, err
 }
 

@@ -30,12 +30,14 @@ type transfer struct {
 // however much has moved before: a slow link is not a broken one.
 func (c *Conn) send(ctx context.Context, op, path string, content host.Content) (err error) {
 	begin := time.Now()
+	t := &transfer{from: source{Reader: io.NewSectionReader(content, 0, content.Size)}}
 	if c.opts.Trace != nil {
 		defer func() {
-			c.opts.Trace(Trace{Host: c.hop.Name, Cmd: "sftp: put " + host.Quote(path), Start: begin, Took: time.Since(begin), Err: err})
+			c.opts.Trace(Trace{
+				Host: c.hop.Name, Cmd: "sftp: put " + host.Quote(path), Start: begin, Took: time.Since(begin), Err: err, Sent: t.moved.Load(),
+			})
 		}()
 	}
-	t := &transfer{from: source{Reader: io.NewSectionReader(content, 0, content.Size)}}
 	done := make(chan error, 1)
 	go func() { done <- t.run(c.link, path) }()
 	tick := time.NewTicker(c.opts.StallTimeout / 4)
@@ -106,7 +108,7 @@ func (t *transfer) run(l *link, path string) error {
 	client, err := sftp.NewClientPipe(counted{out, nil, &t.moved}, counted{nil, in, &t.moved},
 		sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(inFlight))
 	if err != nil {
-		return noSFTP{err}
+		return noSFTP{fmt.Errorf("what answers there speaks another language (does the user's shell print something when it starts?): %w", err)}
 	}
 	defer client.Close()
 	f, err := client.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)

@@ -3,6 +3,7 @@ package ssh_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -49,7 +50,7 @@ echo 'echo Authorised use only; echo and logged >&2' > home/ops/.bashrc
 ssh-keygen -q -t ed25519 -N "" -f etc/ssh/ssh_host_ed25519_key
 ssh-keygen -q -t ecdsa -N "" -f etc/ssh/ssh_host_ecdsa_key
 echo "$4" > etc/ssh/authorized_keys
-printf '%s\n' 'ListenAddress 127.0.0.1' "Port $3" 'UsePAM no' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin prohibit-password' 'PidFile none' 'Subsystem sftp internal-sftp' > etc/ssh/sshd_config
+printf '%s\n' 'ListenAddress 127.0.0.1' "Port $3" 'UsePAM no' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'StrictModes no' 'PermitRootLogin prohibit-password' 'PidFile none' 'Subsystem sftp internal-sftp' 'Match User free' 'AllowTcpForwarding no' > etc/ssh/sshd_config
 exec chroot . /usr/sbin/sshd -D -e
 `
 
@@ -135,9 +136,9 @@ func TestRealSSHD(t *testing.T) {
 	// Unknown; then exactly what the error says makes it known.
 	_, err := ssh.Dial(context.Background(), r.target("root", known), bare(t))
 	e := wantAuthError(t, err, "not known", "SHA256:")
-	scan := e.Fix[strings.Index(e.Fix, "ssh-keyscan"):]
-	if text, err := exec.Command("sh", "-c", scan).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", scan, err, text)
+	add := e.Fix[strings.Index(e.Fix, "echo "):]
+	if text, err := exec.Command("sh", "-c", add).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", add, err, text)
 	}
 
 	for _, c := range []struct {
@@ -167,7 +168,19 @@ func TestRealSSHD(t *testing.T) {
 	}
 	t.Run("refused", func(t *testing.T) { r.refuses(t, known) })
 	t.Run("tunnel", func(t *testing.T) { realTunnel(t, dial(t, r.target("root", known), bare(t))) })
+	t.Run("no tunnel", func(t *testing.T) {
+		for user, want := range map[string]ssh.TunnelError{
+			"root": {Said: "Connection refused"}, "free": {Forbidden: true, Said: "open failed"},
+		} {
+			_, err := dial(t, r.target(user, known), bare(t)).DialContext(t.Context(), "tcp", "127.0.0.1:1")
+			var got *ssh.TunnelError
+			if !errors.As(err, &got) || *got != want {
+				t.Errorf("%s: %v", user, err)
+			}
+		}
+	})
 	t.Run("cut", func(t *testing.T) { r.cut(t, known) })
+	t.Run("banners", func(t *testing.T) { r.prints(t, known) })
 }
 
 func realCommands(t *testing.T, c *ssh.Conn) {
@@ -269,24 +282,59 @@ func realTunnel(t *testing.T, c *ssh.Conn) {
 func realCancel(t *testing.T, c *ssh.Conn, first string) {
 	t.Helper()
 	script := first + "setsid sleep 4242 & sleep 4242 & while :; do sleep 4242; done"
-	_, err := c.Run(context.Background(), host.Cmd{Argv: []string{"sh", "-c", script}, Limit: 300 * time.Millisecond})
-	wantUnreachable(t, err, "no end within 300ms", "it was stopped")
+	_, err := c.Run(context.Background(), host.Cmd{Argv: []string{"sh", "-c", script}, Limit: 2 * time.Second})
+	wantUnreachable(t, err, "no end within 2s", "it was stopped")
 	res, err := c.Probe(context.Background(), run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4242'"))
 	if err != nil || string(res.Stdout) != "0\n" {
 		t.Errorf("still running: %s %v", res.Stdout, err)
 	}
 }
 
+// prints gives the host an sh that prints whenever it starts, and then an SFTP
+// that a printing shell starts, as distributions configure it.
+func (r *realHost) prints(t *testing.T, known string) {
+	c := dial(t, r.target("free", known), bare(t))
+	const talkative = `printf '#!/bin/dash\necho "* property of ACME *"\nexec /bin/dash "$@"\n' > /usr/bin/sh.new && chmod 755 /usr/bin/sh.new && mv -fT /usr/bin/sh.new /usr/bin/sh`
+	if _, err := c.Run(context.Background(), run("/bin/dash", "-c", talkative)); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := c.Run(context.Background(), run("sh", "-c", "true")); err != nil || string(res.Stdout) != "* property of ACME *\n" {
+		t.Fatalf("it prints %q: %v", res.Stdout, err)
+	}
+	realFiles(t, c)
+	content := blank(t, 1<<20)
+	if err := c.Upload(context.Background(), "/opt/drover/k", content, program); err != nil {
+		t.Error(err)
+	}
+	const restart = `echo 'echo Authorised use only' > /home/free/.bashrc; sed -i 's,internal-sftp,/usr/lib/openssh/sftp-server,' /etc/ssh/sshd_config; kill -HUP 1`
+	_, err := c.Run(context.Background(), run("dash", "-c", restart))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *host.NoSFTPError
+	for end := time.Now().Add(10 * time.Second); !errors.As(err, &e); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a shell that prints spoils no SFTP: %v", err)
+		}
+		// Not before sshd has read its configuration; it is away for a moment.
+		if c, err = ssh.Dial(context.Background(), r.target("free", known), bare(t)); err == nil {
+			err = c.Upload(context.Background(), "/opt/drover/k", content, program)
+			c.Close()
+		}
+	}
+	wantWords(t, err.Error(), "does the user's shell print something", "internal-sftp")
+}
+
 // cut kills the host's end of a connection in the middle of an upload.
 func (r *realHost) cut(t *testing.T, known string) {
 	one, other := dial(t, r.target("root", known), bare(t)), dial(t, r.target("root", known), bare(t))
-	res, err := one.Run(context.Background(), run("sh", "-c", "echo $PPID; echo old > /opt/k"))
+	res, err := one.Run(context.Background(), run("sh", "-c", "echo $PPID; mkdir -p /opt/cut; echo old > /opt/cut/k"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- one.Upload(context.Background(), "/opt/k", host.Content{ReaderAt: zeros{}, Size: 1 << 40, SHA256: strings.Repeat("0", 64)}, program)
+		ended <- one.Upload(context.Background(), "/opt/cut/k", host.Content{ReaderAt: zeros{}, Size: 1 << 40, SHA256: strings.Repeat("0", 64)}, program)
 	}()
 	for begun := one.Stats().Sent; one.Stats().Sent < begun+1<<20; {
 		time.Sleep(time.Millisecond)
@@ -294,10 +342,10 @@ func (r *realHost) cut(t *testing.T, known string) {
 	if _, err := other.Run(context.Background(), run("kill", "-9", strings.TrimSpace(string(res.Stdout)))); err != nil {
 		t.Fatal(err)
 	}
-	wantUnreachable(t, <-ended, "uploading /opt/", "cut")
+	wantUnreachable(t, <-ended, "uploading /opt/cut/", "cut")
 	want := "old\nk\n" // the remote shell has removed the directory of the upload
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		res, err := other.Run(context.Background(), run("sh", "-c", "cat /opt/k; ls -A /opt"))
+		res, err := other.Run(context.Background(), run("sh", "-c", "cat /opt/cut/k; ls -A /opt/cut"))
 		if err != nil {
 			t.Fatal(err)
 		}

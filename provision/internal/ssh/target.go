@@ -3,7 +3,6 @@ package ssh
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -33,26 +32,51 @@ type Target struct {
 
 	// SudoPassword gives sudo's password; nil means that sudo must not ask.
 	SudoPassword func(ctx context.Context) (string, error)
+	// Watch is told what is waited for, and again with all that the host says, from
+	// many goroutines; may be nil.
+	Watch func(Phase)
+}
+
+// Phase is what is waited for on the way to a host.
+type Phase int
+
+// The phases.
+const (
+	Preparing Phase = iota // something on this side: a jump host, a passphrase
+	Calling                // the host's kernel, to take the connection
+	Talking                // the host's next word
+)
+
+func (t Target) tell(p Phase) {
+	if t.Watch != nil {
+		t.Watch(p)
+	}
 }
 
 // Options are what all connections of a run share. The zero value is usable.
 type Options struct {
-	// ConfigFiles replace ~/.ssh/config and /etc/ssh/ssh_config.
+	// ConfigFiles replace ~/.ssh/config and /etc/ssh/ssh_config, as `ssh -F` does.
+	// Unlike those they have to exist.
 	ConfigFiles []string
 	// Home is the user's home; $HOME when empty.
 	Home string
 	// AgentSocket is the agent's; $SSH_AUTH_SOCK when empty, "none" for no agent.
 	AgentSocket string
-	// Passphrase opens an encrypted identity file. It is asked only when the host
-	// takes that key and no agent holds it. It may be called at the same time for
-	// several hosts; remembering an answer is its own affair.
+	// Passphrase opens an encrypted identity file; nil when there is nobody to ask.
+	// It is asked only when a host takes that key and no agent holds it, and again
+	// when the answer was wrong. It may take its time, and may be called at the same
+	// time for several files.
 	Passphrase func(ctx context.Context, file string) ([]byte, error)
+	// Keys remembers the files that were opened; nil lets each host ask anew.
+	Keys *Keys
 
-	DialTimeout       time.Duration // of connecting and authenticating; 20 s when 0
+	DialTimeout       time.Duration // of connecting to one hop and authenticating; 20 s when 0
 	KeepAliveInterval time.Duration // 15 s when 0
 	KeepAliveCount    int           // silent intervals until a connection is dead; 3 when 0
 	StallTimeout      time.Duration // an upload has failed when nothing moves for so long; 60 s when 0
 
+	// Files are read once by all who share them; nil reads them for each host.
+	Files *Files
 	// Jumps shares the connections to jump hosts; nil gives each host its own.
 	Jumps *Jumps
 	// Trace is told of every command when it has ended.
@@ -67,14 +91,17 @@ type Trace struct {
 	Took  time.Duration
 	Exit  int
 	Err   error // why there is no exit code
+	// Sent and Received are the bytes of stdin, and of both outputs. For a file over
+	// SFTP Sent is what moved in both directions.
+	Sent, Received int64
 }
 
 func (o Options) filled() Options {
 	if o.Home == "" {
 		o.Home = os.Getenv("HOME")
 	}
-	if o.ConfigFiles == nil {
-		o.ConfigFiles = []string{filepath.Join(o.Home, ".ssh", "config"), "/etc/ssh/ssh_config"}
+	if o.Keys == nil {
+		o.Keys = &Keys{}
 	}
 	if o.AgentSocket == "" {
 		o.AgentSocket = os.Getenv("SSH_AUTH_SOCK")

@@ -19,16 +19,28 @@ func (c *Conn) DialContext(ctx context.Context, network, addr string) (net.Conn,
 	switch {
 	case err == nil:
 		return newTunnel(far, addr), nil
-	case errors.As(err, &refused) && refused.Reason == ssh.Prohibited:
-		return nil, c.unreachable(op, fmt.Errorf("sshd forbids forwarding (AllowTcpForwarding): %w", err))
 	case errors.As(err, &refused):
-		return nil, c.unreachable(op, err)
+		return nil, c.unreachable(op, &TunnelError{Forbidden: refused.Reason == ssh.Prohibited, Said: refused.Message})
 	case c.link.why() != nil:
 		return nil, c.unreachable(op, c.link.why())
 	case ctx.Err() != nil:
 		return nil, c.unreachable(op, context.Cause(ctx))
 	}
 	return nil, c.unreachable(op, err)
+}
+
+// TunnelError is a tunnel that a host did not open: because its sshd may not, or
+// because the host itself could not connect.
+type TunnelError struct {
+	Forbidden bool
+	Said      string // by sshd
+}
+
+func (e *TunnelError) Error() string {
+	if e.Forbidden {
+		return "sshd forbids forwarding (AllowTcpForwarding): " + e.Said
+	}
+	return "the host could not connect: " + e.Said
 }
 
 // tunnel is one end of a pipe whose other end is copied to and from the far

@@ -9,6 +9,10 @@ import (
 	"github.com/droverctl/drover/provision/host"
 )
 
+// stagedWord begins the line on which a host names the directory: a shell may have
+// printed others before it.
+const stagedWord = "drover-staged: "
+
 // stage makes a directory beside a file, private to the user that is to send the
 // file's content there, and removes it when stdin ends: at our word, or because
 // the connection was cut. What a host that lost its power kept of an earlier one
@@ -24,7 +28,7 @@ stage=$(mktemp -d -- "$old.XXXXXXXXXX")
 trap 'rm -rf -- "$stage"' EXIT
 trap 'exit 74' HUP INT TERM PIPE
 chown -- "$user" "$stage"
-echo "$stage"
+echo "` + stagedWord + `$stage"
 cat > /dev/null`
 
 // place gives what was sent its name. The user may still hold the sent file open,
@@ -74,7 +78,7 @@ func (c *Conn) Upload(ctx context.Context, path string, content host.Content, me
 		}
 		argv := append([]string{"sh", "-c", place, "drover-place", dir, path}, attributes(meta, content.Size)...)
 		cmd := host.Cmd{Argv: append(argv, content.SHA256), Limit: placeLimit}
-		_, err := c.run(ctx, task{Cmd: cmd, text: "put " + host.Quote(path) + " into place"})
+		_, err := c.change(ctx, task{Cmd: cmd, text: "put " + host.Quote(path) + " into place"})
 		return err
 	})
 }
@@ -85,14 +89,14 @@ func (c *Conn) staged(ctx context.Context, path string, use func(dir string) err
 	made, over, ended := make(chan string, 1), make(chan struct{}), make(chan error, 1)
 	keeper := task{
 		Cmd:  host.Cmd{Argv: []string{"sh", "-c", stage, "drover-stage", path, c.hop.User}, Limit: keepLimit},
-		text: "stage " + host.Quote(path), hold: over, line: func(dir string) { made <- dir },
+		text: "stage " + host.Quote(path), hold: over, lead: stagedWord, line: func(dir string) { made <- dir },
 	}
 	kept, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	late := time.AfterFunc(defaultLimit, func() { cancel(fmt.Errorf("no directory within %s", defaultLimit)) })
 	defer late.Stop()
 	go func() {
-		_, err := c.run(kept, keeper)
+		_, err := c.change(kept, keeper)
 		ended <- err
 	}()
 	var err error

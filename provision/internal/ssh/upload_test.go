@@ -196,9 +196,14 @@ func TestUploadStalls(t *testing.T) {
 	err := c.Upload(context.Background(), "/opt/kubelet", blank(t, 8<<20), program)
 	wantUnreachable(t, err, "node-1", "nothing has moved for 400ms")
 	wantOnly(t, h, "/opt")
+}
 
-	h, s = served(t, hosttest.Config{})
-	s.Slow(120 * time.Millisecond) // with every 32 KiB: slower than anybody looks
+func TestUploadOverSlowLink(t *testing.T) {
+	t.Parallel() // it mostly waits
+	h, s := served(t, hosttest.Config{})
+	o := bare(t)
+	o.StallTimeout = 5 * time.Second // long beside a busy machine's own pauses, short beside the whole
+	s.Slow(900 * time.Millisecond)   // with every 32 KiB: slower than anybody looks
 	if err := dial(t, targetOf(s), o).Upload(context.Background(), "/opt/kubelet", blank(t, 256<<10), program); err != nil {
 		t.Errorf("given up on a slow link: %v", err)
 	}

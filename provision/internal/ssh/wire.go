@@ -17,11 +17,15 @@ type wire struct {
 	net.Conn
 	sent, received atomic.Int64
 	broken         atomic.Bool
+	heard          func() // with every read; may be nil
 }
 
 func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	w.received.Add(int64(n))
+	if n > 0 && w.heard != nil {
+		w.heard()
+	}
 	if err != nil {
 		w.broken.Store(true)
 	}

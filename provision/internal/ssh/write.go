@@ -61,7 +61,7 @@ func (c *Conn) WriteFiles(ctx context.Context, files []host.File) error {
 	if more := len(files) - 1; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	_, err := c.run(ctx, task{Cmd: host.Cmd{Argv: argv, Stdin: io.MultiReader(contents...)}, text: text})
+	_, err := c.change(ctx, task{Cmd: host.Cmd{Argv: argv, Stdin: io.MultiReader(contents...)}, text: text})
 	return err
 }
 

@@ -1,8 +1,11 @@
 package survey
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/droverctl/drover/provision/internal/pki"
 )
 
 // Facts is what one host is. The JSON names are what `drover facts -o json`
@@ -44,6 +47,8 @@ type Facts struct {
 	Units []Unit `json:"units"` // of those that make a node of some cluster, what there is
 	Left  Left   `json:"left"`
 	Drove Drove  `json:"drover"`
+	// Authorities are those whose certificates a member holds.
+	Authorities []pki.Description `json:"authorities,omitempty"`
 }
 
 // OS is the system, as /etc/os-release has it.
@@ -84,6 +89,17 @@ type Listener struct {
 	Exe     string         `json:"exe,omitempty"`
 	Unit    string         `json:"unit,omitempty"`
 	Pod     bool           `json:"pod,omitempty"` // it runs in a pod
+}
+
+// Holder is who holds the socket, in words.
+func (l Listener) Holder() string {
+	switch {
+	case l.Program == "":
+		return "a program that could not be told"
+	case l.Unit == "":
+		return fmt.Sprintf("%s (pid %d)", l.Program, l.PID)
+	}
+	return fmt.Sprintf("%s (pid %d, %s)", l.Program, l.PID, l.Unit)
 }
 
 // Disk is what a path has below it.

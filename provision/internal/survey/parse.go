@@ -2,12 +2,15 @@ package survey
 
 import (
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/droverctl/drover/provision/internal/pki"
 )
 
 var errCut = errors.New("its answer ended before its end")
@@ -70,7 +73,7 @@ func (p *parser) section(name, body string) (err error) {
 			p.Resolves[name] = found == "yes"
 		}
 	case "listeners":
-		return p.listeners(body)
+		p.Listeners, err = ParseListeners(body)
 	case "disks":
 		return eachLine(body, p.disk)
 	case "readonly":
@@ -105,6 +108,8 @@ func (p *parser) section(name, body string) (err error) {
 			}
 			p.Drove.Began = true
 		}
+	case "authorities":
+		p.authorities([]byte(body))
 	case "end":
 		p.ended = true
 	default:
@@ -181,6 +186,15 @@ func (p *parser) units(body string) {
 	}
 }
 
+// authorities reads certificates. One that cannot be read is for apply to replace.
+func (p *parser) authorities(text []byte) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if d, err := pki.Describe(pem.EncodeToMemory(block)); err == nil {
+			p.Authorities = append(p.Authorities, d)
+		}
+	}
+}
+
 func (p *parser) left(line string) error {
 	kind, name, _ := strings.Cut(line, " ")
 	switch kind {
@@ -196,8 +210,8 @@ func (p *parser) left(line string) error {
 	return nil
 }
 
-// listeners reads sockets as /proc/net/tcp has them, and who holds which.
-func (p *parser) listeners(body string) error {
+// ParseListeners reads sockets as /proc/net/tcp has them, and who holds which.
+func ParseListeners(body string) ([]Listener, error) {
 	holders := map[string]Listener{} // by the socket's inode; of several processes the first
 	type socket struct {
 		inode string
@@ -225,12 +239,13 @@ func (p *parser) listeners(body string) error {
 		}
 		return fmt.Errorf("line %q", line)
 	})
+	all := []Listener{}
 	for _, s := range sockets {
 		l := holders[s.inode]
 		l.Address = s.at
-		p.Listeners = append(p.Listeners, l)
+		all = append(all, l)
 	}
-	return err
+	return all, err
 }
 
 // unitOf is the unit of a cgroup's path: the last of its names that is a service's.

@@ -8,10 +8,18 @@ import (
 	"time"
 
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/pki"
 )
 
 //go:embed survey.sh
 var script string
+
+//go:embed listeners.sh
+var listenersScript string
+
+// ListenersScript defines the shell function listeners, whose output ParseListeners
+// reads.
+func ListenersScript() string { return listenersScript }
 
 // marker begins a section's line. It is long enough not to be met by chance.
 const marker = "@@drover-survey@@ "
@@ -26,15 +34,24 @@ type Scope struct {
 // Script is the shell script that looks.
 func (s Scope) Script() string {
 	var b strings.Builder
-	b.WriteString("# drover survey\nexport LC_ALL=C\nPATH=$PATH:/usr/sbin:/sbin\n")
+	b.WriteString("# drover survey\necho\nexport LC_ALL=C\nPATH=$PATH:/usr/sbin:/sbin\n") // an sh may have begun a line
 	for _, v := range []struct {
 		name  string
 		words []string
-	}{{"commands", s.Commands}, {"units", s.Units}, {"names", s.Names}} {
+	}{{"commands", s.Commands}, {"units", s.Units}, {"names", s.Names}, {"authorities", authorities()}} {
 		fmt.Fprintf(&b, "%s=%s\n", v.name, host.Quote(strings.Join(v.words, " ")))
 	}
-	fmt.Fprintf(&b, "marker=%s\n%s", host.Quote(marker), script)
+	fmt.Fprintf(&b, "marker=%s\n%s%s", host.Quote(marker), listenersScript, script)
 	return b.String()
+}
+
+// authorities are where masters have the certificates of the cluster's.
+func authorities() []string {
+	var paths []string
+	for _, ca := range pki.CAs() {
+		paths = append(paths, ca.Cert.Path)
+	}
+	return paths
 }
 
 // Probe looks at a host. now is the clock that the host's is compared with.

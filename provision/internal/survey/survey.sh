@@ -2,7 +2,6 @@
 # begins it.
 now() { date +%s.%N; }
 section() { echo "$marker$1"; }
-first() { line=; [ -r "$1" ] && IFS= read -r line <"$1"; } # its first line, without a fork
 
 section begin; now
 
@@ -39,29 +38,7 @@ for n in $names; do
 done
 wait
 
-section listeners
-held=' '
-for f in /proc/net/tcp /proc/net/tcp6; do
-  [ -r "$f" ] || continue
-  while read -r _ local _ state _ _ _ _ _ inode _; do
-    [ "$state" = 0A ] || continue # listening
-    echo "socket $inode $local"
-    held="$held$inode "
-  done <"$f"
-done
-# Who holds them. A program ends between two looks now and then: no matter.
-find /proc/[0-9]*/fd -maxdepth 1 -lname 'socket:*' -printf '%h %l\n' 2>/dev/null | while read -r fd socket; do
-  inode=${socket#*\[}; inode=${inode%\]}
-  case $held in *" $inode "*) ;; *) continue ;; esac
-  p=${fd%/fd}
-  group= pod=
-  while IFS= read -r l; do
-    case $l in *:name=systemd:*) group=${l##*:} ;; 0::*) [ -n "$group" ] || group=${l#0::} ;; esac
-    case $l in *kubepods*) pod=yes ;; esac
-  done 2>/dev/null <"$p/cgroup"
-  first "$p/comm" 2>/dev/null
-  printf 'holder %s %s %s %s\t%s\t%s\n' "$inode" "${p#/proc/}" "${group:-/}" "${pod:-no}" "$(readlink "$p/exe" 2>/dev/null)" "$line"
-done
+section listeners; listeners
 
 section disks
 for p in / /var /opt /var/lib/etcd /var/lib/kubelet /var/lib/containerd; do
@@ -128,6 +105,9 @@ if ours etcd.service || [ -e /etc/drover/etcd-join.env ]; then echo etcd; fi
 for f in /var/lib/drover /etc/drover /opt/drover/*/*/record.drover /etc/sysctl.d/99-zz-drover.conf /etc/modules-load.d/drover.conf /etc/kubernetes/pki/bundle.drover; do
   if [ -e "$f" ]; then echo began; break; fi
 done
+
+section authorities
+for f in $authorities; do if [ -e "$note" ] && [ -r "$f" ]; then cat "$f"; fi; done
 
 section finish; now
 section end

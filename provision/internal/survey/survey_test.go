@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/pki"
 )
 
 // local runs the survey on this machine, as its shell is and with what a start-up
@@ -146,10 +147,36 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A member's authorities are told by what their certificates say.
+func TestAuthorities(t *testing.T) {
+	text, err := os.ReadFile("testdata/host.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := pki.NewCA("etcd-ca", time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), 24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+	told := strings.Replace(string(text), marker+"finish", marker+"authorities\n"+garbage+string(ca.CertPEM())+"no certificate\n"+marker+"finish", 1)
+	got, err := parse(told, time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]pki.Description{ca.Describe()}, got.Authorities); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	for _, a := range pki.CAs() {
+		if !strings.Contains((Scope{}).Script(), a.Cert.Path) {
+			t.Errorf("it does not look at %s", a.Cert.Path)
+		}
+	}
+}
+
 // The script writes nothing: nowhere but to its own output and to nothing at all,
 // and by no command that is not known to look only.
 func TestTheScriptOnlyLooks(t *testing.T) {
-	for _, m := range regexp.MustCompile(`>+\s*(\S+)`).FindAllStringSubmatch(script, -1) {
+	for _, m := range regexp.MustCompile(`>+\s*(\S+)`).FindAllStringSubmatch(listenersScript+script, -1) {
 		if to := strings.TrimRight(m[1], `;)"`); to != "/dev/null" && to != "&1" {
 			t.Errorf("it writes to %s", to)
 		}

@@ -64,29 +64,35 @@ var ErrIncomplete = errors.New("it does not hold all of the cluster's keys")
 
 // Read takes the bundle from a master, in one round trip.
 func Read(ctx context.Context, master host.Reader) (*Bundle, error) {
-	var script strings.Builder
-	script.WriteString("# drover bundle\nset -e\n")
-	for _, f := range Files() {
-		fmt.Fprintf(&script, "echo '%s%s'\n[ ! -f %[2]s ] || cat %[2]s\n", marker, f.Path)
-	}
-	fmt.Fprintf(&script, "echo '%send'\n", marker)
-	res, err := master.Probe(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(script.String())})
+	res, err := master.Probe(ctx, host.Cmd{Argv: []string{"sh", "-s"}, Stdin: strings.NewReader(Script())})
 	if err != nil {
 		return nil, err
 	}
 	if res.Exit != 0 {
 		return nil, fmt.Errorf("%s: reading the cluster's keys: exit code %d", master.Name(), res.Exit)
 	}
-	b, err := parse(res.Stdout)
+	b, err := Parse(res.Stdout)
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading the cluster's keys: %w", master.Name(), err)
 	}
 	return b, nil
 }
 
+// Script prints the bundle that a master holds, for Parse.
+func Script() string {
+	var script strings.Builder
+	script.WriteString("# drover bundle\nset -e\necho\n")
+	for _, f := range Files() {
+		fmt.Fprintf(&script, "echo '%s%s'\n[ ! -f %[2]s ] || cat %[2]s\n", marker, f.Path)
+	}
+	fmt.Fprintf(&script, "echo '%send'\n", marker)
+	return script.String()
+}
+
 const marker = "@@drover-bundle@@ "
 
-func parse(out []byte) (*Bundle, error) {
+// Parse reads what Script printed. Its errors tell nothing of that.
+func Parse(out []byte) (*Bundle, error) {
 	b := &Bundle{authorities: map[pki.CAName]pki.Authority{}, shared: map[string][]byte{}}
 	parts := bytes.Split(append([]byte("\n"), out...), []byte("\n"+marker))
 	if last := parts[len(parts)-1]; string(bytes.TrimSpace(last)) != "end" {

@@ -32,7 +32,7 @@ func answer(files map[string][]byte) []byte {
 
 func TestABundleIsReadAsItWasMade(t *testing.T) {
 	made := generate(t)
-	read, err := parse(answer(made.shared))
+	read, err := Parse(answer(made.shared))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,11 +60,11 @@ func TestHalvesOfTwoBundlesAreNone(t *testing.T) {
 			mixed[f.Path] = one.Content(f.Path)
 		}
 		mixed[path] = other.Content(path)
-		if _, err := parse(answer(mixed)); err == nil {
+		if _, err := Parse(answer(mixed)); err == nil {
 			t.Errorf("%s of another bundle is not seen", path)
 		}
 		delete(mixed, path)
-		if _, err := parse(answer(mixed)); !errors.Is(err, ErrIncomplete) {
+		if _, err := Parse(answer(mixed)); !errors.Is(err, ErrIncomplete) {
 			t.Errorf("without %s: %v", path, err)
 		}
 	}
@@ -73,13 +73,13 @@ func TestHalvesOfTwoBundlesAreNone(t *testing.T) {
 		mixed[f.Path] = one.Content(f.Path)
 	}
 	mixed[pki.ServiceAccountPub().Path] = other.Content(pki.ServiceAccountPub().Path)
-	_, err := parse(answer(mixed))
+	_, err := Parse(answer(mixed))
 	if want := "/etc/kubernetes/pki/sa.pub: it is not the public half of /etc/kubernetes/pki/sa.key"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	// Keys are exchanged by way of both being there.
 	mixed[pki.ServiceAccountPub().Path] = append(mixed[pki.ServiceAccountPub().Path], one.Content(pki.ServiceAccountPub().Path)...)
-	if _, err := parse(answer(mixed)); err != nil {
+	if _, err := Parse(answer(mixed)); err != nil {
 		t.Error(err)
 	}
 }

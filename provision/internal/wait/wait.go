@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/droverctl/drover/provision/host"
 )
 
 // Condition is something to wait for.
@@ -71,6 +73,8 @@ func For(ctx context.Context, c Condition, progress func(string)) error {
 			return nil
 		case errors.As(err, &permanent):
 			return fmt.Errorf("waiting for %s: %w", c.What, permanent.err)
+		case host.Lost(err): // nobody connects again
+			return fmt.Errorf("waiting for %s: %w", c.What, err)
 		}
 		// A check that the limit cut short says only that; what was seen before
 		// it tells more.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/droverctl/drover/provision/host"
 )
 
 // notYet returns err until the given time has passed.
@@ -177,4 +179,20 @@ func TestNoLimitIsRefused(t *testing.T) {
 	if err := For(t.Context(), c, nil); err == nil {
 		t.Error("waited without a limit")
 	}
+}
+
+// Nobody connects again: what is asked over a connection that is gone is not waited
+// for. One that is late is.
+func TestALostConnectionEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, lost := range []bool{true, false} {
+			start := time.Now()
+			why := &host.UnreachableError{Host: "a", Op: "looking", Err: errors.New("cut"), Lost: lost}
+			c := Condition{What: "x", Limit: time.Minute, Check: func(context.Context) error { return fmt.Errorf("asking: %w", why) }}
+			err := For(t.Context(), c, nil)
+			if !errors.Is(err, why) || (time.Since(start) == 0) != lost {
+				t.Errorf("lost %v: %v after %s", lost, err, time.Since(start))
+			}
+		}
+	})
 }

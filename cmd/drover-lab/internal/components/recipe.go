@@ -19,7 +19,7 @@ import (
 type recipe struct {
 	name    string
 	version string // without a leading v
-	// revision is raised when pack changes in a way that changes its result:
+	// revision is raised when pack or keep change in a way that changes the result:
 	// nothing else in the key would tell.
 	revision int
 	module   *module
@@ -30,7 +30,7 @@ type recipe struct {
 	space    int64    // bytes it takes at its peak, build cache included
 	releases []release
 	images   []string // names with registry and tag
-	keep     []string // programs that sets which need this one are made from
+	keep     []string // programs that sets which need this one are made from, or tests run
 	pack     func(ctx context.Context, w *work) error
 }
 

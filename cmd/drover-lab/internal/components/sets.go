@@ -128,6 +128,7 @@ func etcdSet(files fs.FS) (recipe, error) {
 	tag := "v" + r.version
 	dir := "etcd-" + tag + "-linux-" + arch()
 	r.space = 400 * mib
+	r.revision, r.keep = 1, []string{"etcd", "etcdctl"} // kept for drover's unit tests
 	r.releases = []release{{
 		Component: "etcd",
 		Path:      github("etcd-io/etcd", tag, dir+".tar.gz"),
@@ -152,6 +153,7 @@ func containerdSet(files fs.FS) (recipe, error) {
 	file := github("containerd/containerd", "v"+r.version, "containerd-"+r.version+"-linux-"+arch()+".tar.gz")
 	r.builds = []gotool.Build{{LDFlags: stripped + " -X " + module + "/version.Version=v" + r.version}}
 	r.space = 700 * mib
+	r.revision, r.keep = 1, []string{"containerd"} // kept for drover's unit tests
 	r.releases = []release{{Component: "containerd", Path: file, Sums: file + ".sha256sum"}}
 	r.pack = func(_ context.Context, w *work) error {
 		return w.archive("containerd", "bin/", "containerd", "containerd-shim-runc-v2", "ctr")

@@ -1,0 +1,87 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/droverctl/drover/provision/report"
+)
+
+// Report shows how a run ended.
+func (v View) Report(r report.Report) error {
+	count := map[report.Kind]int{}
+	for _, o := range r.Outcomes {
+		count[o.Kind]++
+	}
+	took := r.Took.Round(100 * time.Millisecond)
+	end := leftOut(r.Away) + byHandAtTheEnd(r.ByHand)
+	failed := count[report.Failed] + count[report.Cut]
+	switch {
+	case count[report.Done] == len(r.Outcomes):
+		return v.Line(fmt.Sprintf("done: %d changes in %s.", len(r.Outcomes), took) + end)
+	case r.Stopped != nil:
+		return v.Line(stopped(r, count, took) + end)
+	case failed == 0:
+		return v.Line(fmt.Sprintf("not all done: of %d changes %d are done, %d must not be done now, and %d that need them were left; %s.%s",
+			len(r.Outcomes), count[report.Done], count[report.Left], count[report.Skipped], took, notNow(r)) + end)
+	}
+	return v.Line(fmt.Sprintf("not done: of %d changes %d failed, and %d that need them were left; %s. Mend what failed and run it again: it goes on from here.",
+		len(r.Outcomes), failed, count[report.Skipped]+count[report.Left], took) + end)
+}
+
+// leftOut tells, below how a run ended, of the hosts nothing was done on.
+func leftOut(away []string) string {
+	switch len(away) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("\nleft out: %s could not be reached, and what it lacks is not known. Run it again when it is back.", away[0])
+	}
+	return fmt.Sprintf("\nleft out: %s could not be reached, and what they lack is not known. Run it again when they are back.", listed(away))
+}
+
+// notNow names what must not be done now, and why.
+func notNow(r report.Report) string {
+	var b strings.Builder
+	for _, o := range r.Outcomes {
+		if o.Kind == report.Left {
+			fmt.Fprintf(&b, "\n  left: %s: %v", o.Change.ID, o.Err)
+		}
+	}
+	return b.String()
+}
+
+// mostLeft is how many hosts are named on which something was left.
+const mostLeft = 10
+
+// stopped tells what is where after a run that was stopped.
+func stopped(r report.Report, count map[report.Kind]int, took time.Duration) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "stopped: of %d changes %d are done, %d were under way and cut off, %d failed, %d were left; %s.",
+		len(r.Outcomes), count[report.Done], count[report.Cut], count[report.Failed], count[report.Skipped]+count[report.Left], took)
+	left := map[string]int{}
+	var hosts []string
+	for _, o := range r.Outcomes {
+		switch o.Kind {
+		case report.Cut:
+			fmt.Fprintf(&b, "\n  cut off: %s: it is not known what became of it", o.Change.ID)
+		case report.Skipped, report.Left:
+			host := o.Change.ID.Host()
+			if left[host]++; left[host] == 1 {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	for i, h := range hosts[:min(len(hosts), mostLeft)] {
+		hosts[i] = fmt.Sprintf("%s %d", h, left[h])
+	}
+	if more := len(hosts) - mostLeft; more > 0 {
+		hosts = append(hosts[:mostLeft], fmt.Sprintf("and on %d more hosts", more))
+	}
+	if len(hosts) > 0 {
+		b.WriteString("\n  left: " + strings.Join(hosts, ", "))
+	}
+	b.WriteString("\nRun it again: it goes on from here.")
+	return b.String()
+}

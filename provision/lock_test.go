@@ -1,0 +1,35 @@
+package provision
+
+import (
+	"testing"
+	"time"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/host/hosttest"
+	"github.com/droverctl/drover/provision/internal/history"
+	"github.com/droverctl/drover/provision/internal/ssh"
+)
+
+// Who has taken the lock and did not have it when it looked looks again at once, also
+// while the masters are still being told that the run has begun.
+func TestLookingAgainWhileTheMastersAreTold(t *testing.T) {
+	machine := hosttest.New(t, "m")
+	server := hosttest.Serve(t, machine, hosttest.Config{})
+	target := ssh.Target{
+		Name: "m", Address: server.Address, Port: server.Port, User: "root",
+		IdentityFile: server.KeyFile, KnownHosts: server.KnownHosts,
+	}
+	s := begin(&inventory.Cluster{Name: "one", KubeMasters: []inventory.Host{{Name: "m"}}}, Options{SSH: ssh.Options{ConfigFiles: []string{}}})
+	defer s.Close()
+	s.reach(t.Context(), []ssh.Target{target}, nil)
+	l, err := s.Lock(t.Context(), LockRequest{Reason: "test", Lease: time.Minute})
+	if err != nil {
+		t.Fatal(err, s.Away)
+	}
+	s.reach(t.Context(), []ssh.Target{target}, nil) // the race detector watches
+	l.Release(Outcome{Kind: history.Done})
+	runs, err := history.Read(t.Context(), s.conns["m"])
+	if err != nil || len(runs) != 2 || runs[0].Outcome != history.Begun || runs[1].Outcome != history.Done {
+		t.Errorf("%+v, %v", runs, err)
+	}
+}
