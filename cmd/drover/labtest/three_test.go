@@ -142,7 +142,7 @@ func (c *cluster) watchAPIServers(t *testing.T) func() (together []string, away 
 	t.Helper()
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	var together []string
-	away := map[string]int{}
+	away, late := map[string]int{}, map[string]int{}
 	ready := map[string]func() error{}
 	for _, m := range c.masters() {
 		ready[m] = c.asker(t, c.address(m))
@@ -152,7 +152,9 @@ func (c *cluster) watchAPIServers(t *testing.T) func() (together []string, away 
 		for {
 			var down []string
 			for _, m := range c.masters() {
-				if err := ready[m](); err != nil {
+				if err := ready[m](); waitsForEtcd(err) {
+					late[m]++
+				} else if err != nil {
 					down = append(down, fmt.Sprintf("%s (%v)", m, err))
 					away[m]++
 				}
@@ -170,6 +172,9 @@ func (c *cluster) watchAPIServers(t *testing.T) func() (together []string, away 
 	return func() ([]string, map[string]int) {
 		close(stop)
 		<-stopped
+		if len(late) > 0 {
+			t.Logf("answered, but waited for etcd: %v", late)
+		}
 		return together, away
 	}
 }

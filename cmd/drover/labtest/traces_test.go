@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,7 @@ import (
 // touched in between.
 type traces struct {
 	files map[string]string // "HOST PATH" to its times
-	units map[string]string // "HOST UNIT" to when it became active
+	units map[string]string // "HOST UNIT" to when it became active, and how often systemd started it again by itself
 	api   map[string]string // "KIND NAMESPACE/NAME" to its version
 }
 
@@ -33,9 +34,9 @@ find / /var/lib/kubelet -xdev \( -path /proc -o -path /sys -o -path /run -o -pat
 	-o -path /etc/cni/net.d/calico-kubeconfig -o -path '/var/lib/kubelet/*' ! -path '/var/lib/kubelet/pki*' ! -path /var/lib/kubelet/config.yaml \) -prune \
 	-o \( -type f -o -type l \) -printf 'file %p %T@ %C@ %i\n'
 systemctl list-units --type=service --all --plain --no-legend | cut -d' ' -f1 | grep -v -e @ -e '^systemd-' -e '^session' |
-	xargs systemctl show --property=Id,ActiveEnterTimestampMonotonic,InvocationID | awk -v RS= '
+	xargs systemctl show --property=Id,ActiveEnterTimestampMonotonic,InvocationID,NRestarts | awk -v RS= '
 	{ sub(/.*Id=/, "Id="); n = split($0, f, "\n"); delete v; for (i = 1; i <= n; i++) { p = index(f[i], "="); v[substr(f[i], 1, p-1)] = substr(f[i], p+1) } }
-	{ print "unit", v["Id"], v["ActiveEnterTimestampMonotonic"], v["InvocationID"] }'
+	{ print "unit", v["Id"], v["ActiveEnterTimestampMonotonic"], v["InvocationID"], v["NRestarts"] }'
 `
 
 // hostTraces looks at hosts, all at once.
@@ -149,4 +150,28 @@ func moved(before, after map[string]string) []string {
 		}
 	}
 	return found
+}
+
+// leaderless are services of which one leads. Where both processors are so busy that
+// its lease is not renewed for ten seconds, it ends, and systemd starts it again.
+var leaderless = []string{"kube-controller-manager.service", "kube-scheduler.service"}
+
+// stoodDown tells whether a service was started again by systemd alone, because it
+// lost its lease: whoever starts it otherwise sets that count to 0.
+func stoodDown(unit, before, after string) bool {
+	_, name, _ := strings.Cut(unit, " ")
+	return slices.Contains(leaderless, name) && restarts(after) > restarts(before)
+}
+
+// restarts is how often systemd started a unit again, -1 when that is not known.
+func restarts(times string) int {
+	f := strings.Fields(times)
+	if len(f) == 0 {
+		return -1
+	}
+	n, err := strconv.Atoi(f[len(f)-1])
+	if err != nil {
+		return -1
+	}
+	return n
 }

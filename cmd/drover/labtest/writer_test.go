@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,11 +82,42 @@ func (c *cluster) asker(t testing.TB, address string) func() error {
 			return err
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return errors.New(resp.Status)
+		if resp.StatusCode == http.StatusOK {
+			return nil
 		}
-		return nil
+		checks, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		return unready(string(checks))
 	}
+}
+
+// unready is what an API server says that is not ready: a line for each of its
+// checks, "[-]" before what failed.
+type unready string
+
+func (u unready) Error() string { return "not ready: " + strings.Join(u.failed(), ", ") }
+
+func (u unready) failed() (names []string) {
+	for line := range strings.Lines(string(u)) {
+		if rest, ok := strings.CutPrefix(line, "[-]"); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// waitsForEtcd tells whether an API server only says that its etcd answered late,
+// which it does on a busy machine while it serves; one that goes or comes says more.
+func waitsForEtcd(err error) bool {
+	var u unready
+	if !errors.As(err, &u) {
+		return false
+	}
+	failed := u.failed()
+	return len(failed) > 0 && !slices.ContainsFunc(failed, func(name string) bool { return !strings.HasPrefix(name, "etcd") })
 }
 
 // writer writes through a node's own endpoint, one request after the other.
