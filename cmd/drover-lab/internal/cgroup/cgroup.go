@@ -248,11 +248,15 @@ func (t Tree) Remove(ctx context.Context, group string) error {
 	return nil
 }
 
-// RemoveIfEmpty removes the group where it has neither processes nor children.
-func (t Tree) RemoveIfEmpty(group string) {
+// RemoveIfEmpty removes the group where it has neither processes nor children, and
+// tells whether it is gone everywhere.
+func (t Tree) RemoveIfEmpty(group string) bool {
+	gone := true
 	for _, h := range t.hierarchies {
-		_ = os.Remove(filepath.Join(h.mount, group)) // refused by the kernel while in use
+		err := os.Remove(filepath.Join(h.mount, group)) // refused by the kernel while in use
+		gone = gone && (err == nil || errors.Is(err, fs.ErrNotExist))
 	}
+	return gone
 }
 
 func removeTree(ctx context.Context, dir string) error {

@@ -48,8 +48,9 @@ func (l Labs) Down(ctx context.Context, name string) error {
 	if err := os.RemoveAll(dir.Path()); err != nil {
 		return fmt.Errorf("lab %q: %w", name, err)
 	}
-	tree.RemoveIfEmpty(machine.LabsGroup)
-	_ = os.Remove("/run/systemd/nspawn") // empty, and remade by the next nspawn
+	if tree.RemoveIfEmpty(machine.LabsGroup) { // else it is the other labs', too
+		_ = os.Remove("/run/systemd/nspawn") // empty, and remade by the next nspawn
+	}
 	l.say("lab %q: gone", name)
 	return l.gone(ctx, tree, name)
 }
