@@ -34,6 +34,8 @@ type Options struct {
 	// Verify is whether every installed file is digested, to tell whether it is what was
 	// installed; else its size, times and inode tell.
 	Verify bool
+	// Replace are masters of which another, empty machine is to take the place.
+	Replace []string
 	// Grace is how long what is under way may take to end when the run is stopped;
 	// 0 is 30 s.
 	Grace time.Duration
@@ -61,6 +63,7 @@ type Session struct {
 	firstKeys *trust.Bundle // that the first master holds; nil when it holds none that is whole
 	access    *cluster.Access
 	kept      desired.Kept
+	joining   []desired.Joiner // masters that are to become members of etcd
 	resources []resource.Resource
 	rendered  desired.Renderings
 	calico    []byte     // its release manifest
@@ -123,7 +126,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.meet(ctx); err != nil {
 		return s.withAway(err)
 	}
-	if len(s.Away) > 0 || !s.kept.Nobody() { // else it is what was wanted at first
+	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 { // else it is what was wanted at first
 		s.resources, err = s.want(ctx, bundle, s.Away)
 	}
 	return err
@@ -243,7 +246,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 	}
 	rs, err := desired.Build(desired.Inputs{
 		Cluster: s.Cluster, Lock: lock, Bundle: bundle, CalicoManifest: manifest,
-		NewCluster: func() bool { return s.verdict.Standing != identity.Existing }, Kept: s.kept, Now: s.options.Now,
+		NewCluster: func() bool { return s.verdict.Standing != identity.Existing }, Kept: s.kept, Joining: s.joining, Now: s.options.Now,
 		Away: func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
 	})
 	if err != nil {

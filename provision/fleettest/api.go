@@ -65,6 +65,34 @@ func (a *api) close() {
 	}
 }
 
+// forget ends what serves on a host.
+func (a *api) forget(name string) {
+	a.mu.Lock()
+	var gone []*httptest.Server
+	for _, port := range []string{apiPort, etcdPort} {
+		if s := a.servers[name+":"+port]; s != nil {
+			gone = append(gone, s)
+		}
+		delete(a.servers, name+":"+port)
+	}
+	a.mu.Unlock()
+	for _, s := range gone {
+		s.CloseClientConnections()
+		s.Close()
+	}
+}
+
+// spoke has a host's Node keep what its kubelet has said, when that is gone.
+func (a *api) spoke(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for k, objects := range a.objects {
+		if o := objects["/"+name]; k.kind == "Node" && o != nil {
+			objects["/"+name] = a.shown(k, o)
+		}
+	}
+}
+
 // The ports on which more is played than that somebody listens.
 const (
 	apiPort  = "6443"
@@ -79,7 +107,9 @@ func (a *api) dial(ctx context.Context, h *Host, port string) (net.Conn, error) 
 	case apiPort:
 		handler, cert, ca = a, "apiserver", "ca.crt"
 	case etcdPort:
-		handler, cert, ca = newEtcd(a.fleet), "etcd/server", "etcd/ca.crt"
+		if h.etcdRuns.Load() {
+			handler, cert, ca = newEtcd(a.fleet, h), "etcd/server", "etcd/ca.crt"
+		}
 	}
 	if handler == nil || !h.serves.Load() && cert == "apiserver" {
 		return nil, errors.New("connection refused")

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,7 @@ type Fleet struct {
 	known  []byte
 	mirror string
 	api    *api
+	etcds  *etcds
 
 	mu     sync.Mutex
 	byName map[string]*Host
@@ -59,7 +61,7 @@ type Fleet struct {
 func New(tb testing.TB, binary string, conf Config) *Fleet {
 	tb.Helper()
 	f := &Fleet{Dir: tb.TempDir(), Home: tb.TempDir(), tb: tb, conf: conf, byName: map[string]*Host{}}
-	f.api = newAPI(f)
+	f.api, f.etcds = newAPI(f), &etcds{fleet: f}
 	if err := f.makeKey(); err != nil {
 		tb.Fatal(err)
 	}
@@ -95,6 +97,40 @@ func (f *Fleet) Add(nodes int) {
 		n := len(f.Hosts) - f.conf.Masters
 		f.add(fmt.Sprintf("kube-node-%d", n+1), fmt.Sprintf("10.64.%d.%d", 1+n/250, 1+n%250), false)
 	}
+	f.save()
+}
+
+// AddMasters has more masters in the inventory, bare.
+func (f *Fleet) AddMasters(masters int) {
+	f.tb.Helper()
+	for range masters {
+		n := f.conf.Masters
+		f.add(fmt.Sprintf("kube-master-%d", n+1), fmt.Sprintf("10.64.0.%d", n+1), true)
+		f.mu.Lock()
+		last := f.Hosts[len(f.Hosts)-1]
+		f.Hosts = slices.Insert(f.Hosts[:len(f.Hosts)-1], n, last)
+		f.conf.Masters++
+		f.mu.Unlock()
+	}
+	f.save()
+}
+
+// Replace puts another machine, bare, in the place of one: with its name and its
+// address. The one that there was is gone.
+func (f *Fleet) Replace(name string) {
+	f.tb.Helper()
+	f.api.forget(name)
+	f.api.spoke(name)
+	f.mu.Lock()
+	i := slices.Index(f.Hosts, f.byName[name])
+	old := f.Hosts[i]
+	f.mu.Unlock()
+	old.Server.CutAll()
+	f.add(old.Name, old.Address, old.Master)
+	f.mu.Lock()
+	f.Hosts[i] = f.byName[name]
+	f.Hosts = f.Hosts[:len(f.Hosts)-1]
+	f.mu.Unlock()
 	f.save()
 }
 

@@ -11,6 +11,7 @@ import (
 // NodeState is how the API sees one node.
 type NodeState struct {
 	Name     string
+	UID      string
 	Trouble  string     // why it is not Ready; empty when it is
 	Cordoned bool       // nothing new is put on it
 	Kubelet  string     // its version, as it says
@@ -28,7 +29,7 @@ func (c *Client) NodeStates(ctx context.Context) ([]NodeState, error) {
 	for i := range nodes {
 		n := &nodes[i]
 		out[i] = NodeState{
-			Name: n.Name, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
+			Name: n.Name, UID: string(n.UID), Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
 			Address: internalIP(n),
 		}
 		_, out[i].Master = n.Labels["node-role.kubernetes.io/control-plane"]
