@@ -67,13 +67,14 @@ func (a *api) close() {
 
 // forget ends what serves on a host.
 func (a *api) forget(name string) {
+	address := a.fleet.Host(name).Address
 	a.mu.Lock()
 	var gone []*httptest.Server
 	for _, port := range []string{apiPort, etcdPort} {
-		if s := a.servers[name+":"+port]; s != nil {
+		if s := a.servers[address+":"+port]; s != nil {
 			gone = append(gone, s)
 		}
-		delete(a.servers, name+":"+port)
+		delete(a.servers, address+":"+port)
 	}
 	a.mu.Unlock()
 	for _, s := range gone {
@@ -124,7 +125,7 @@ func (a *api) dial(ctx context.Context, h *Host, port string) (net.Conn, error) 
 func (a *api) server(h *Host, port string, handler http.Handler, cert, ca string) (*httptest.Server, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s := a.servers[h.Name+":"+port]; s != nil {
+	if s := a.servers[h.Address+":"+port]; s != nil {
 		return s, nil
 	}
 	files := h.Machine.State().Files
@@ -140,7 +141,7 @@ func (a *api) server(h *Host, port string, handler http.Handler, cert, ca string
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // whoever is killed says no goodbye
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
 	s.StartTLS()
-	a.servers[h.Name+":"+port] = s
+	a.servers[h.Address+":"+port] = s
 	return s, nil
 }
 

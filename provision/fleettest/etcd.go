@@ -121,7 +121,7 @@ func (e *etcds) quorum(members []etcdMember) (leader uint64, ok bool) {
 			continue
 		}
 		voters++
-		if m.host != nil && e.fleet.Host(m.host.Name) == m.host && m.host.etcdRuns.Load() {
+		if m.host != nil && !m.host.gone.Load() && m.host.etcdRuns.Load() {
 			run++
 			if leader == 0 {
 				leader = m.id

@@ -52,8 +52,9 @@ type Fleet struct {
 	api    *api
 	etcds  *etcds
 
-	mu     sync.Mutex
-	byName map[string]*Host
+	mu         sync.Mutex
+	byName     map[string]*Host
+	supplanted []*Host // that another machine has the name of
 }
 
 // New makes a fleet of bare hosts, with the digests locked of what they are to
@@ -120,13 +121,30 @@ func (f *Fleet) AddMasters(masters int) {
 func (f *Fleet) Replace(name string) {
 	f.tb.Helper()
 	f.api.forget(name)
+	old := f.Host(name)
+	old.gone.Store(true)
+	old.Server.CutAll()
+	f.instead(old, old.Address)
+}
+
+// Supplant puts another machine, bare, in the place of one: with its name, at another
+// address. The one that there was runs on, at the address that it has.
+func (f *Fleet) Supplant(name, address string) {
+	f.tb.Helper()
+	old := f.Host(name)
+	f.mu.Lock()
+	f.supplanted = append(f.supplanted, old)
+	f.mu.Unlock()
+	f.instead(old, address)
+}
+
+func (f *Fleet) instead(old *Host, address string) {
+	name := old.Name
 	f.api.spoke(name)
 	f.mu.Lock()
-	i := slices.Index(f.Hosts, f.byName[name])
-	old := f.Hosts[i]
+	i := slices.Index(f.Hosts, old)
 	f.mu.Unlock()
-	old.Server.CutAll()
-	f.add(old.Name, old.Address, old.Master)
+	f.add(name, address, old.Master)
 	f.mu.Lock()
 	f.Hosts[i] = f.byName[name]
 	f.Hosts = f.Hosts[:len(f.Hosts)-1]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +30,7 @@ type Host struct {
 	etcdRuns atomic.Bool // its etcd is up
 	joined   atomic.Bool // its kubelet runs and has its certificate
 	serves   atomic.Bool // its API server runs
+	gone     atomic.Bool // another machine is in its place
 	listens  atomic.Bool // for the time of a preflight
 	copies   copies
 	probe    answer
@@ -80,7 +82,10 @@ func (f *Fleet) tunnel(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range f.Hosts[:f.conf.Masters] {
+	f.mu.Lock()
+	masters := slices.Concat(f.Hosts[:f.conf.Masters], f.supplanted)
+	f.mu.Unlock()
+	for _, h := range masters {
 		if h.Address != to || port != apiPort && port != etcdPort {
 			continue
 		}

@@ -119,6 +119,30 @@ func TestNoReplacementBelowTheQuorum(t *testing.T) {
 	refused(t, one, "kube-master-7", 64, `the inventory has no kube_master "kube-master-7": it has kube-master-1`)
 }
 
+// A machine that still runs elsewhere under the name that another one has now counts, and
+// is not taken away when the others are too few without it.
+func TestTheMachineBeforeMayBeNeeded(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t, drover, fleettest.Config{Masters: 3, Nodes: 1})
+	apply(t, f)
+	f.Supplant("kube-master-2", "10.64.0.99")
+	dead := f.Save()
+	f.StopEtcd("kube-master-3")
+	refused(t, f, "kube-master-2", 1, "kube-master-2 cannot be replaced: removing kube-master-2 would cost the quorum: afterwards 1 of 2 members answers; quorum is 2",
+		"now 2 of 3 members answer; quorum is 2: kube-master-3 does not answer", "fix: bring back who does not answer")
+	f.Restore(dead)
+	if out, code := invoke(f, "node", "replace", "kube-master-2", "--auto-approve"); code != 0 {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	members(t, f, []string{"kube-master-1", "kube-master-2", "kube-master-3"}, "remove kube-master-2", "add 10.64.0.99", "promote kube-master-2")
+	for _, h := range f.Hosts {
+		if config := h.Machine.State().Files["/etc/drover/haproxy.cfg"].Content; !strings.Contains(config, "10.64.0.99:6443") || strings.Contains(config, "10.64.0.2:6443") {
+			t.Errorf("%s has the list\n%s", h.Name, config)
+		}
+	}
+	inSync(t, f)
+}
+
 func refused(t *testing.T, f *fleettest.Fleet, name string, want int, says ...string) {
 	t.Helper()
 	before := dumps(f)

@@ -59,31 +59,31 @@ func (b *builder) quorumOfEtcd(h inventory.Host) plan.ID {
 	return resource.GateID(gateEtcd)
 }
 
-// joinEtcd has a master's etcd become a learner and, once unit runs and has caught up, a
-// voter. One comes after the other: each is a voter before the next is added. ready is
-// all that the unit needs: a member that cannot start yet would be missing.
+// joinEtcd has a master's etcd become a learner and, once its unit runs and has caught
+// up, a voter. ready is all that the unit needs: before it is there nobody is taken away,
+// and a member that cannot start yet would be missing. One comes after the other: each
+// is a voter before anything begins about the next.
 func (b *builder) joinEtcd(h inventory.Host, j *Joiner, ready []plan.ID) {
-	first := b.add(b.takeSnapshot(j)).ID
+	if i := slices.IndexFunc(b.Joining, func(o Joiner) bool { return o.Name == h.Name }); i > 0 {
+		ready = append(ready, voteID(b.Joining[i-1].Name))
+	}
+	first := b.add(b.takeSnapshot(j, ready)).ID
 	if j.FormerNode != "" {
 		first = b.add(b.removeFormerNode(j, first)).ID
 	}
 	if j.Former != nil {
 		first = b.add(b.removeFormer(j, first)).ID
 	}
-	learner := b.addLearner(h, j, append(slices.Clone(ready), first))
-	if i := slices.IndexFunc(b.Joining, func(o Joiner) bool { return o.Name == h.Name }); i > 0 {
-		learner.Needs = append(learner.Needs, voteID(b.Joining[i-1].Name))
-	}
-	b.add(learner)
+	b.add(b.addLearner(h, j, first))
 	b.add(b.promote(h, j))
 }
 
 // takeSnapshot takes one of etcd: nothing is changed about its members before.
-func (b *builder) takeSnapshot(j *Joiner) resource.Step {
+func (b *builder) takeSnapshot(j *Joiner, needs []plan.ID) resource.Step {
 	var taken bool // by this run
 	want := plan.State{"snapshot": "verified"}
 	return resource.Step{
-		ID: snapshotID(j.Name), Want: want,
+		ID: snapshotID(j.Name), Needs: needs, Want: want,
 		Look: func(context.Context, resource.Seen) (plan.State, error) {
 			if !taken {
 				return nil, nil
@@ -159,7 +159,7 @@ func (b *builder) removeFormer(j *Joiner, needs ...plan.ID) resource.Step {
 }
 
 // addLearner adds a master's etcd to the members, without a vote.
-func (b *builder) addLearner(h inventory.Host, j *Joiner, needs []plan.ID) resource.Step {
+func (b *builder) addLearner(h inventory.Host, j *Joiner, needs ...plan.ID) resource.Step {
 	return resource.Step{
 		ID: learnerID(h.Name), Needs: needs, Want: plan.State{"member": "known"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {

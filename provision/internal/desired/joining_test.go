@@ -91,7 +91,7 @@ func TestMastersJoinOneAfterTheOther(t *testing.T) {
 			n.has(t, there, unit, false)
 		}
 	}
-	n.has(t, "cluster/etcd-learner:kube-master-3", "cluster/etcd-vote:kube-master-2", true)
+	n.has(t, "cluster/etcd-snapshot:before kube-master-3", "cluster/etcd-vote:kube-master-2", true)
 	n.has(t, "kube-master-2/unit:kube-apiserver.service", "cluster/etcd-vote:kube-master-3", false)
 	n.has(t, "cluster/ready:nodes", "kube-master-3/kubelet:joined", true)
 }
@@ -102,6 +102,7 @@ func TestTheFormerMachineGoesFirst(t *testing.T) {
 	n := planJoining(t, Joiner{Name: "kube-master-1", Former: &etcd.Member{ID: 0xab, Name: "kube-master-1"}, FormerNode: "uid"})
 	n.has(t, node, "cluster/etcd-snapshot:before kube-master-1", true)
 	n.has(t, former, node, true)
+	n.has(t, former, "kube-master-1/artifact:etcd", true) // not before the new one can start
 	n.has(t, "cluster/etcd-learner:kube-master-1", former, true)
 	n.has(t, "cluster/node:kube-master-1", node, true)
 	n.has(t, "kube-master-1/kubelet:join", former, true)
