@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +14,10 @@ import (
 	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
-// One master becomes three, and the first is replaced: the quorum of etcd is read
-// through all the time, who writes through the API does not notice, and no kubelet that
-// there is starts again. The tests go on from each other.
+// One master becomes three, and each is replaced, the first as well: the quorum of etcd
+// is read through all the time, who writes through the API does not notice, and no
+// kubelet that there is starts again. drover is killed in the middle, and goes on. The
+// tests go on from each other.
 func TestMastersGrowAndAreReplaced(t *testing.T) {
 	machines := shape{Masters: 3, Nodes: 1, Routers: 1}
 	c := begin(t, mastersLab, machines)
@@ -29,7 +31,9 @@ func TestMastersGrowAndAreReplaced(t *testing.T) {
 	}{
 		{"a snapshot", c.snapshotIsTaken},
 		{"one becomes three", func(t *testing.T) { c.mastersGrow(t, machines) }},
-		{"the first is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-1") }},
+		{"the first is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-1", "done cluster/etcd-member:kube-master-1 ") }},
+		{"the second is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-2") }},
+		{"the third is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-3") }},
 		{"all works", c.works},
 	} {
 		if !t.Run(step.name, step.do) {
@@ -70,7 +74,11 @@ func (c *cluster) mastersGrow(t *testing.T, to shape) {
 			}
 		}
 	}
-	c.unseen(t, []string{"kube-master-1", "kube-node-1"}, c.masters()[:1], func() { c.drive(t, "apply", "--auto-approve") })
+	c.unseen(t, []string{"kube-master-1", "kube-node-1"}, c.masters()[:1], func() {
+		c.killedAt(t, "done cluster/etcd-learner:kube-master-2", "apply", "--auto-approve")
+		c.killedAt(t, "done cluster/etcd-vote:kube-master-2", "apply", "--auto-approve")
+		c.drive(t, "apply", "--auto-approve")
+	})
 	now(c.etcdMembers)(t)
 	now(c.nodesReady)(t)
 	backends := c.ssh(t, "kube-node-1", "grep -c '^    server kube-master-[123] ' /etc/drover/haproxy.cfg")
@@ -81,9 +89,19 @@ func (c *cluster) mastersGrow(t *testing.T, to shape) {
 	soon(c.routesHeld)(t)
 }
 
+// killedAt kills drover at the first event that begins as is said.
+func (c *cluster) killedAt(t *testing.T, at string, args ...string) {
+	t.Helper()
+	e, r := c.droverUntil(t, func(e event) bool { return strings.HasPrefix(e.String(), at) }, kill, args...)
+	if e == (event{}) {
+		t.Fatalf("there was no %q: %s", at, r)
+	}
+	t.Logf("killed after %s at %s", r.Took.Round(time.Millisecond), e)
+}
+
 // masterIsReplaced has a master lose its machine, and puts another in its place, with
-// nothing on its disk.
-func (c *cluster) masterIsReplaced(t *testing.T, name string) {
+// nothing on its disk. drover is killed at each of some events.
+func (c *cluster) masterIsReplaced(t *testing.T, name string, killed ...string) {
 	before := c.ssh(t, name, "sha256sum /etc/kubernetes/pki/etcd/server.key /etc/ssh/ssh_host_ed25519_key")
 	c.Must(t, "power", "kill", name)
 	c.login(t) // at another master
@@ -96,8 +114,15 @@ func (c *cluster) masterIsReplaced(t *testing.T, name string) {
 	if r := c.drover(t, "apply", "--auto-approve"); r.Code != 65 || !strings.Contains(r.Stderr, "drover node replace "+name) {
 		t.Errorf("an apply takes it for the member: %s", r)
 	}
-	rest := c.hosts()[1:]
-	c.unseen(t, rest, c.masters()[1:], func() { c.drive(t, "node", "replace", name, "--auto-approve") })
+	others := func(hosts []string) []string {
+		return slices.DeleteFunc(hosts, func(h string) bool { return h == name })
+	}
+	c.unseen(t, others(c.hosts()), others(c.masters()), func() {
+		for _, at := range killed {
+			c.killedAt(t, at, "node", "replace", name, "--auto-approve")
+		}
+		c.drive(t, "node", "replace", name, "--auto-approve")
+	})
 	c.login(t)
 	now(c.etcdMembers)(t)
 	now(c.nodesReady)(t)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/snapshot"
@@ -144,11 +145,15 @@ func (b *builder) removeFormer(j *Joiner, needs ...plan.ID) resource.Step {
 	return resource.Step{
 		ID: formerID(j), Needs: needs,
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			there := plan.State{"member": "of the machine before"}
 			m, err := member(ctx, seen, func(m etcd.Member) bool { return m.ID == j.Former.ID })
-			if m == nil || err != nil {
+			switch {
+			case errors.Is(err, cluster.ErrNoCluster): // it is not asked now, but was before
+				return there, nil
+			case m == nil || err != nil:
 				return nil, err
 			}
-			return plan.State{"member": "of the machine before"}, nil
+			return there, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			return settledEtcd(ctx, w, "etcd to be without "+j.Former.String(), unsettled, func(ctx context.Context, c *etcd.Client) error {

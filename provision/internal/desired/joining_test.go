@@ -53,6 +53,9 @@ func planJoining(t *testing.T, joining ...Joiner) needsOf {
 	}
 	all := needsOf{}
 	for _, c := range planOf(t, rs).Changes { // in an order in which each comes after what it needs
+		if strings.HasPrefix(c.ID.What(), "etcd-member:") && c.Action != plan.Delete {
+			t.Errorf("%s is to be %s", c.ID, c.Action)
+		}
 		all[c.ID] = map[plan.ID]bool{}
 		for _, need := range slices.Concat(c.Needs, c.Triggers) {
 			all[c.ID][need] = true
