@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"maps"
+	"sync"
 	"text/template"
 
 	"sigs.k8s.io/yaml"
@@ -13,15 +14,21 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// render fills in a template. missingkey=error: a hole in a rendered file would
-// be found by the component that reads it, at night.
+// parsed are the templates, read once: a thousand hosts have the same ones.
+// missingkey=error: a hole in a rendered file would be found by the component that
+// reads it, at night.
+var parsed = sync.OnceValues(func() (*template.Template, error) {
+	return template.New("").Option("missingkey=error").ParseFS(templates, "templates/*")
+})
+
+// render fills in a template.
 func render(name string, data any) ([]byte, error) {
-	t, err := template.New(name).Option("missingkey=error").ParseFS(templates, "templates/"+name, "templates/hardening.tmpl")
+	t, err := parsed()
 	if err != nil {
 		return nil, fmt.Errorf("manifests: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, data); err != nil {
+	if err := t.ExecuteTemplate(&b, name, data); err != nil {
 		return nil, fmt.Errorf("manifests: %w", err)
 	}
 	return b.Bytes(), nil

@@ -260,7 +260,7 @@ func reachMasters(ctx context.Context, c *inventory.Cluster, o Options, all bool
 		masters[m.Name] = true
 	}
 	targets := slices.DeleteFunc(s.targets(), func(t ssh.Target) bool { return !masters[t.Name] && (!all || !hostNames(c)[t.Name]) })
-	s.reach(ctx, targets, nil)
+	s.reach(ctx, targets, nil, nil)
 	return s
 }
 

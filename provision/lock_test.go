@@ -21,12 +21,12 @@ func TestLookingAgainWhileTheMastersAreTold(t *testing.T) {
 	}
 	s := begin(&inventory.Cluster{Name: "one", KubeMasters: []inventory.Host{{Name: "m"}}}, Options{SSH: ssh.Options{ConfigFiles: []string{}}})
 	defer s.Close()
-	s.reach(t.Context(), []ssh.Target{target}, nil)
+	s.reach(t.Context(), []ssh.Target{target}, nil, nil)
 	l, err := s.Lock(t.Context(), LockRequest{Reason: "test", Lease: time.Minute})
 	if err != nil {
 		t.Fatal(err, s.Away)
 	}
-	s.reach(t.Context(), []ssh.Target{target}, nil) // the race detector watches
+	s.reach(t.Context(), []ssh.Target{target}, nil, nil) // the race detector watches
 	l.Release(Outcome{Kind: history.Done})
 	runs, err := history.Read(t.Context(), s.conns["m"])
 	if err != nil || len(runs) != 2 || runs[0].Outcome != history.Begun || runs[1].Outcome != history.Done {

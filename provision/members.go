@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
@@ -20,7 +21,16 @@ func (s *Session) meet(ctx context.Context) error {
 	}
 	access, done := s.anyway() // etcd may answer although the API does not
 	defer done()
+	var nodes []cluster.Member
+	var unknown error // why not was told when it was reached for
+	var asked sync.WaitGroup
+	glance := s.access.Glance()
+	asked.Go(func() { nodes, unknown = glance.Nodes(ctx) })
 	etcds, err := access.EtcdMembers(ctx)
+	asked.Wait()
+	if unknown == nil {
+		s.glance = glance
+	}
 	if err != nil {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("etcd could not be asked who its members are: %v", err))
 	}
@@ -33,7 +43,6 @@ func (s *Session) meet(ctx context.Context) error {
 			}
 		}
 	}
-	nodes, unknown := s.access.Nodes(ctx) // why not was told when it was reached for
 	members := cluster.Merge(etcds, nodes)
 	if err := identity.Replaced(s.Cluster, s.seen, members, s.toReplace); err != nil {
 		return err

@@ -34,43 +34,64 @@ import (
 const spread = 50 * time.Millisecond
 
 // reach opens one connection to each host, all at once within the limit, and does
-// something with it right away: nobody waits for the slowest to connect. One that
-// there is is used again.
-func (s *Session) reach(ctx context.Context, targets []ssh.Target, then func(context.Context, *ssh.Conn) error) {
+// something with it as soon as it is known what: nobody waits for the slowest to
+// connect, and meanwhile the next ones are connected to. One that there is is used
+// again.
+func (s *Session) reach(ctx context.Context, targets []ssh.Target, known <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
 	had := s.conns
 	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
 	var mu sync.Mutex
 	waiting := s.await()
 	defer waiting.end()
-	s.each(targets, func(t ssh.Target) {
-		begun := s.hostStarted(s.options.Sink, t.Name, looking)
-		if len(targets) > few {
-			pause(ctx, rand.N(spread))
-		}
+	turns := make(chan struct{}, s.options.Parallel)
+	one := func(t ssh.Target) error {
 		ctx, one := waiting.on(ctx, t.Name)
 		defer one.done()
 		t.Watch = one.heard
-		conn, err := had[t.Name], error(nil)
+		conn := had[t.Name]
 		if conn == nil {
-			conn, err = ssh.Dial(ctx, t, s.options.SSH)
-		}
-		if err == nil {
-			one.reached(conn)
-			mu.Lock()
-			s.conns[t.Name] = conn
-			mu.Unlock()
-			if then == nil {
-				return
+			var err error
+			if conn, err = ssh.Dial(ctx, t, s.options.SSH); err != nil {
+				return err
 			}
-			err = then(ctx, conn)
 		}
-		s.hostEnded(s.options.Sink, t.Name, looking, begun, err)
-		if err != nil {
-			mu.Lock()
-			s.Away[t.Name] = err
-			mu.Unlock()
+		one.connected()
+		mu.Lock()
+		s.conns[t.Name] = conn
+		mu.Unlock()
+		if then == nil {
+			return nil
 		}
-	})
+		<-turns
+		select {
+		case <-known:
+		case <-ctx.Done():
+		}
+		turns <- struct{}{}
+		one.asked(conn)
+		return then(ctx, conn)
+	}
+	var all sync.WaitGroup
+	for _, t := range targets {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			begun := s.hostStarted(s.options.Sink, t.Name, looking)
+			if len(targets) > few {
+				pause(ctx, rand.N(spread))
+			}
+			err := one(t)
+			if err != nil {
+				mu.Lock()
+				s.Away[t.Name] = err
+				mu.Unlock()
+			}
+			if err != nil || then != nil {
+				s.hostEnded(s.options.Sink, t.Name, looking, begun, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // few are hosts that nobody minds being connected to at the same instant.
@@ -151,7 +172,7 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	defer scopes() // nobody may have been reached
 	s.seen = map[string]facts.Snapshot{}
 	var mu sync.Mutex
-	s.reach(ctx, s.targets(), func(ctx context.Context, conn *ssh.Conn) error {
+	s.reach(ctx, s.targets(), wanted, func(ctx context.Context, conn *ssh.Conn) error {
 		snap, err := s.lookFirst(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
 		if err != nil {
 			return err
@@ -281,22 +302,24 @@ func (s *Session) way(bundle *trust.Bundle) *cluster.Access {
 
 // observers is how many things are observed at once; those on hosts cost nothing,
 // those in the API a request or two.
-const observers = 32
+const observers = 64
 
-// observe tells how each thing is now. items are those of the resources.
-func (s *Session) observe(ctx context.Context, items []plan.Item) (map[plan.ID]plan.State, error) {
+// observe tells how each thing is now.
+func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
 	seen := resource.Seen{Hosts: s.seen}
 	if s.access != nil {
-		seen.Cluster = s.access.Glance()
+		seen.Cluster = cmp.Or(s.glance, s.access.Glance())
+		s.glance = nil
 	}
+	items := s.items
 	states := make([]plan.State, len(items))
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for range observers {
 		g.Go(func() error {
 			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(items) || ctx.Err() != nil {
+				i := len(items) - int(next.Add(1)) // the API's are the last ones: they take the longest
+				if i < 0 || ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
 				var err error

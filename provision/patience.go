@@ -43,7 +43,8 @@ type awaited struct {
 	mu    sync.Mutex
 	phase ssh.Phase
 	since time.Time // that it was last heard
-	conn  *ssh.Conn // once there is one
+	conn  *ssh.Conn // once it was asked something
+	ours  bool      // it is connected to, and waits for us
 }
 
 // await begins to see to it that nobody who is away holds the others up.
@@ -100,11 +101,18 @@ func (a *awaited) heard(p ssh.Phase) {
 	a.phase, a.since = p, time.Now()
 }
 
-// reached notes that the host is connected to.
-func (a *awaited) reached(conn *ssh.Conn) {
+// connected notes that it is now the host that waits: for what it will be asked.
+func (a *awaited) connected() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.conn, a.since = conn, time.Now()
+	a.ours = true
+}
+
+// asked notes that the host, which is connected to, is asked something now.
+func (a *awaited) asked(conn *ssh.Conn) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.conn, a.ours, a.since = conn, false, time.Now()
 }
 
 // away is the error with which a host is given up that has been silent for too long;
@@ -113,7 +121,7 @@ func (a *awaited) away(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	limit := patience(a.phase, a.conn != nil)
-	if a.essential || a.phase == ssh.Preparing || now.Sub(a.since) < limit {
+	if a.essential || a.ours || a.phase == ssh.Preparing || now.Sub(a.since) < limit {
 		return nil
 	}
 	return fmt.Errorf("not a word within %s, when all others had been looked at: %w", limit, context.DeadlineExceeded)

@@ -24,6 +24,9 @@ func TestSilentNodesHoldNobodyUp(t *testing.T) {
 	_, asking := w.on(t.Context(), "asking")
 	_, hanging := w.on(t.Context(), "hanging")
 	hanging.heard(ssh.Talking)
+	_, idle := w.on(t.Context(), "idle")
+	idle.heard(ssh.Talking)
+	idle.connected()
 
 	w.giveUp(later(time.Hour))
 	if ctx.Err() != nil {
@@ -35,6 +38,11 @@ func TestSilentNodesHoldNobodyUp(t *testing.T) {
 		t.Error("given up while somebody is asked for a passphrase")
 	}
 	asking.done()
+	w.giveUp(later(time.Hour))
+	if ctx.Err() != nil {
+		t.Error("given up while a host waits for what it will be asked")
+	}
+	idle.done()
 	w.giveUp(later(6 * time.Second))
 	if ctx.Err() != nil {
 		t.Error("given up while another may still speak")

@@ -73,7 +73,7 @@ func TakePreflight(ctx context.Context, c *inventory.Cluster, o Options) (Survey
 func (s *Session) surveyAll(ctx context.Context) Survey {
 	hosts := hostNames(s.Cluster)
 	targets := slices.DeleteFunc(s.targets(), func(t ssh.Target) bool { return !hosts[t.Name] })
-	s.reach(ctx, targets, nil)
+	s.reach(ctx, targets, nil, nil)
 	seen, away := s.survey(ctx, targets)
 	maps.Copy(s.Away, away)
 	out := Survey{Cluster: s.Cluster, Facts: []Facts{}, Away: s.Away, At: s.options.Now()}

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/droverctl/drover/inventory"
@@ -62,9 +63,11 @@ type Session struct {
 	uid       string        // of the cluster, once there is one
 	firstKeys *trust.Bundle // that the first master holds; nil when it holds none that is whole
 	access    *cluster.Access
+	glance    *cluster.Access // at the moment of the look, for the first plan; nil once that is made
 	kept      desired.Kept
 	joining   []desired.Joiner // masters that are to become members of etcd
 	resources []resource.Resource
+	items     []plan.Item // of the resources
 	rendered  desired.Renderings
 	calico    []byte     // its release manifest
 	masters   []string   // that there are, whatever the inventory says
@@ -122,27 +125,38 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.trust(ctx, bundle); err != nil {
 		return err
 	}
+	items := make(chan []plan.Item, 1) // written down while the cluster is asked
+	go func(of []resource.Resource) { items <- itemsOf(of) }(s.resources)
 	s.access = s.meeting(ctx, bundle)
 	if err := s.meet(ctx); err != nil {
 		return s.withAway(err)
 	}
 	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 { // else it is what was wanted at first
-		s.resources, err = s.want(ctx, bundle, s.Away)
+		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
+			return err
+		}
+		s.items = itemsOf(s.resources)
+		return nil
 	}
-	return err
+	s.items = <-items
+	return nil
+}
+
+func itemsOf(rs []resource.Resource) []plan.Item {
+	items := make([]plan.Item, len(rs))
+	for i, r := range rs {
+		items[i] = r.Item()
+	}
+	return items
 }
 
 // Plan compares what is wanted with what was seen. It changes nothing.
 func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
-	items := make([]plan.Item, len(s.resources))
-	for i, r := range s.resources {
-		items[i] = r.Item()
-	}
-	have, err := s.observe(ctx, items)
+	have, err := s.observe(ctx)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	p, err := plan.Diff(s.Cluster.Name, items, have)
+	p, err := plan.Diff(s.Cluster.Name, s.items, have)
 	p.Standing, p.UID = s.Standing(), s.uid
 	p.ByHand = desired.ByHand(s.Cluster, p, nil)
 	return p, err
@@ -158,8 +172,8 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 		writers[name] = c
 	}
 	byID := map[plan.ID]resource.Resource{}
-	for _, r := range s.resources {
-		byID[r.Item().ID] = r
+	for i, r := range s.resources {
+		byID[s.items[i].ID] = r
 	}
 	releases := artifact.NewStore(s.fetcher())
 	defer releases.Close() // what is in it has no name and can be had again
@@ -227,9 +241,11 @@ func (s *Session) Close() {
 	if s.access != nil {
 		s.access.Close()
 	}
+	var all sync.WaitGroup
 	for _, c := range s.conns {
-		c.Close()
+		all.Go(func() { c.Close() })
 	}
+	all.Wait()
 	if s.options.SSH.Jumps != nil {
 		s.options.SSH.Jumps.Close()
 	}

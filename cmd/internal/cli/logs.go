@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"os/user"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -93,8 +94,16 @@ func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify b
 	defer p.Close()
 	o := a.runOptions(p)
 	o.Verify, o.Replace = verify, replaced
+	if len(cluster.Hosts()) > large {
+		debug.SetGCPercent(300)
+	}
 	return provision.Open(c.Context(), cluster, o)
 }
+
+// large is from how many hosts on memory is collected less often: what a look at all
+// of them brings stays until the end, and to go through it again and again took a
+// fifth of a plan's processor time.
+const large = 256
 
 // helpLogs is a help topic.
 func helpLogs() *cobra.Command {

@@ -22,12 +22,8 @@ type Member struct {
 
 // Nodes are the members that have a Node.
 func (a *Access) Nodes(ctx context.Context) ([]Member, error) {
-	api, err := a.API(ctx)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := api.NodeStates(ctx)
-	return ofNodes(nodes), err
+	nodes, err := a.allNodes(ctx)
+	return ofNodes(nodes.States()), err
 }
 
 // EtcdMembers are those that etcd lists by name; one that never started has none.

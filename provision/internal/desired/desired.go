@@ -91,6 +91,9 @@ func (b *builder) hosts(all []inventory.Host) []inventory.Host {
 }
 
 func (b *builder) add(r resource.Resource) plan.Item {
+	if u, ok := r.(resource.Unit); ok {
+		r = u.Noted()
+	}
 	b.out = append(b.out, r)
 	return r.Item()
 }

@@ -2,8 +2,9 @@ package kube
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -19,22 +20,25 @@ type NodeState struct {
 	Master   bool       // it is labelled as one
 }
 
-// NodeStates are all nodes the API knows, whoever made them.
+// NodeStates are all nodes the API knows, whoever made them, by name.
 func (c *Client) NodeStates(ctx context.Context) ([]NodeState, error) {
-	nodes, err := c.allNodes(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list nodes: %w", err)
-	}
-	out := make([]NodeState, len(nodes))
-	for i := range nodes {
-		n := &nodes[i]
-		out[i] = NodeState{
+	nodes, err := c.Nodes(ctx)
+	return nodes.States(), err
+}
+
+// States are how the nodes are, by name.
+func (n Nodes) States() []NodeState {
+	var out []NodeState
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		n := n[name]
+		one := NodeState{
 			Name: n.Name, UID: string(n.UID), Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
 			Address: internalIP(n),
 		}
-		_, out[i].Master = n.Labels["node-role.kubernetes.io/control-plane"]
+		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]
+		out = append(out, one)
 	}
-	return out, nil
+	return out
 }
 
 func internalIP(n *corev1.Node) netip.Addr {

@@ -40,7 +40,7 @@ type Observation struct {
 }
 
 // lookers is how many objects are looked at at once.
-const lookers = 16
+const lookers = 32
 
 // Observe compares objects with what the API would make of them. It changes
 // nothing: what an apply would do is found by a dry run.

@@ -114,7 +114,7 @@ func digest(content []byte) string {
 
 // DigestOf names a set of states in one word: what a unit was started with.
 func DigestOf(items ...plan.Item) string {
-	var text []byte
+	text := make([]byte, 0, 8<<10)
 	word := func(w string) {
 		text = append(append(strconv.AppendInt(text, int64(len(w)), 10), ':'), w...)
 	}

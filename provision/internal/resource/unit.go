@@ -35,6 +35,15 @@ type Unit struct {
 	Spare func(ctx context.Context, w World) error
 	// Ready is asked after a start until it is content; nil is content at once.
 	Ready func(ctx context.Context, w World, a plan.Action) error
+
+	inputs string // the digest of Inputs, once it was worked out
+}
+
+// Noted is the same unit, for which the digest of its inputs is worked out once: it
+// is asked for with every look at its item.
+func (u Unit) Noted() Unit {
+	u.inputs = DigestOf(u.Inputs...)
+	return u
 }
 
 // UnitID is the ID of a unit on a host.
@@ -42,8 +51,11 @@ func UnitID(hostname, name string) plan.ID { return plan.NewID(hostname, "unit",
 
 // Item is the unit, running with its inputs as they are wanted.
 func (u Unit) Item() plan.Item {
+	if u.inputs == "" {
+		u = u.Noted()
+	}
 	item := plan.Item{ID: UnitID(u.Host, u.Name), Needs: u.Needs, Serial: u.Serial, Want: plan.State{
-		"active": "active", "enabled": "enabled", "inputs": DigestOf(u.Inputs...),
+		"active": "active", "enabled": "enabled", "inputs": u.inputs,
 	}}
 	for _, i := range u.Inputs {
 		item.Triggers = append(item.Triggers, i.ID)

@@ -124,7 +124,7 @@ func (r *configReader) include(args []string) error {
 		case !filepath.IsAbs(pattern):
 			pattern = filepath.Join(r.base, pattern)
 		}
-		files, err := filepath.Glob(pattern)
+		files, err := r.files.glob(pattern)
 		if err != nil {
 			return fmt.Errorf("include %s: %w", pattern, err)
 		}

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -16,6 +17,7 @@ type Files struct {
 	mu      sync.Mutex
 	texts   map[string]text
 	configs map[string]configText
+	globs   map[string]globbed
 	known   map[string]known
 	signers map[string]signer
 }
@@ -29,6 +31,12 @@ type text struct {
 type configText struct {
 	lines []configWords
 	err   error // of reading it
+}
+
+// globbed are the files that a pattern names.
+type globbed struct {
+	names []string
+	err   error
 }
 
 type known struct {
@@ -67,6 +75,20 @@ func (f *Files) config(name string) ([]configWords, error) {
 		return t
 	})
 	return t.lines, t.err
+}
+
+// glob tells which files a pattern names.
+func (f *Files) glob(pattern string) ([]string, error) {
+	if f == nil {
+		return filepath.Glob(pattern)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g := recall(&f.globs, pattern, func() (g globbed) {
+		g.names, g.err = filepath.Glob(pattern)
+		return g
+	})
+	return g.names, g.err
 }
 
 // knownHosts reads known_hosts files; those that do not exist are empty.
