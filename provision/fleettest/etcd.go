@@ -61,6 +61,16 @@ func (f *Fleet) StopEtcd(name string) {
 	h.etcdRuns.Store(false)
 }
 
+// holdsEtcd reports whether a host has data of an etcd. One of which another machine
+// has the name had some.
+func (h *Host) holdsEtcd() (holds bool) {
+	if h == nil || h.gone.Load() {
+		return h != nil
+	}
+	h.Machine.Edit(func(s *hosttest.State) { _, holds = s.Files[manifests.EtcdDataDir+"/member/wal"] })
+	return holds
+}
+
 // begin plays an etcd's first moments. It is called while its machine is locked, so
 // nothing here may look at another one's.
 func (e *etcds) begin(h *Host, s *hosttest.State) error {
@@ -90,7 +100,8 @@ func (e *etcds) start(h *Host, s *hosttest.State) error {
 	if len(e.members) == 0 && strings.Contains(env, "ETCD_INITIAL_CLUSTER_STATE=new\n") {
 		e.found(initial)
 	}
-	own := slices.IndexFunc(e.members, func(m etcdMember) bool { return m.address == h.Address && m.host == nil })
+	// A disk that was full may have undone that it had begun.
+	own := slices.IndexFunc(e.members, func(m etcdMember) bool { return m.address == h.Address && (m.host == nil || m.host == h) })
 	if own < 0 {
 		return errors.New("it has no data, and is no member that has not begun")
 	}
@@ -208,8 +219,9 @@ func (e *etcd) MemberList(context.Context, *pb.MemberListRequest) (*pb.MemberLis
 	}
 	out := &pb.MemberListResponse{Header: e.header()}
 	for _, m := range e.list() {
-		one := &pb.Member{ID: m.id, Name: m.name, IsLearner: m.learner, PeerURLs: []string{m.peer()}}
-		if m.host != nil {
+		one := &pb.Member{ID: m.id, IsLearner: m.learner, PeerURLs: []string{m.peer()}}
+		if m.host.holdsEtcd() {
+			one.Name = m.name
 			one.ClientURLs = []string{member(m.address, manifests.EtcdClientPort)}
 		}
 		out.Members = append(out.Members, one)
