@@ -17,7 +17,7 @@ import (
 // name are kept; machines that took a member's name are refused.
 func (s *Session) meet(ctx context.Context) error {
 	if s.verdict.Standing != identity.Existing {
-		return nil
+		return s.nothingToReplace()
 	}
 	access, done := s.anyway() // etcd may answer although the API does not
 	defer done()
@@ -44,14 +44,14 @@ func (s *Session) meet(ctx context.Context) error {
 		}
 	}
 	members := cluster.Merge(etcds, nodes)
-	if err := identity.Replaced(s.Cluster, s.seen, members); err != nil {
+	if err := identity.Replaced(s.Cluster, s.seen, members, s.toReplace); err != nil {
 		return err
 	}
 	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)
 	for _, m := range s.kept.Members {
 		s.Warnings = append(s.Warnings, unnamed(m))
 	}
-	return nil
+	return s.meetJoiners(ctx, access)
 }
 
 func unnamed(m cluster.Member) string {

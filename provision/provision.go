@@ -35,6 +35,8 @@ type Options struct {
 	// Verify is whether every installed file is digested, to tell whether it is what was
 	// installed; else its size, times and inode tell.
 	Verify bool
+	// Replace are masters of which another, empty machine is to take the place.
+	Replace []string
 	// Grace is how long what is under way may take to end when the run is stopped;
 	// 0 is 30 s.
 	Grace time.Duration
@@ -63,6 +65,7 @@ type Session struct {
 	access    *cluster.Access
 	glance    *cluster.Access // at the moment of the look, for the first plan; nil once that is made
 	kept      desired.Kept
+	joining   []desired.Joiner // masters that are to become members of etcd
 	resources []resource.Resource
 	items     []plan.Item // of the resources
 	rendered  desired.Renderings
@@ -128,7 +131,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.meet(ctx); err != nil {
 		return s.withAway(err)
 	}
-	if len(s.Away) > 0 || !s.kept.Nobody() { // else it is what was wanted at first
+	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
 		}
@@ -259,7 +262,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 	}
 	rs, err := desired.Build(desired.Inputs{
 		Cluster: s.Cluster, Lock: lock, Bundle: bundle, CalicoManifest: manifest,
-		NewCluster: func() bool { return s.verdict.Standing != identity.Existing }, Kept: s.kept, Now: s.options.Now,
+		NewCluster: func() bool { return s.verdict.Standing != identity.Existing }, Kept: s.kept, Joining: s.joining, Now: s.options.Now,
 		Away: func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
 	})
 	if err != nil {

@@ -65,6 +65,35 @@ func (a *api) close() {
 	}
 }
 
+// forget ends what serves on a host.
+func (a *api) forget(name string) {
+	address := a.fleet.Host(name).Address
+	a.mu.Lock()
+	var gone []*httptest.Server
+	for _, port := range []string{apiPort, etcdPort} {
+		if s := a.servers[address+":"+port]; s != nil {
+			gone = append(gone, s)
+		}
+		delete(a.servers, address+":"+port)
+	}
+	a.mu.Unlock()
+	for _, s := range gone {
+		s.CloseClientConnections()
+		s.Close()
+	}
+}
+
+// spoke has a host's Node keep what its kubelet has said, when that is gone.
+func (a *api) spoke(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for k, objects := range a.objects {
+		if o := objects["/"+name]; k.kind == "Node" && o != nil {
+			objects["/"+name] = a.shown(k, o)
+		}
+	}
+}
+
 // The ports on which more is played than that somebody listens.
 const (
 	apiPort  = "6443"
@@ -79,7 +108,9 @@ func (a *api) dial(ctx context.Context, h *Host, port string) (net.Conn, error) 
 	case apiPort:
 		handler, cert, ca = a, "apiserver", "ca.crt"
 	case etcdPort:
-		handler, cert, ca = newEtcd(a.fleet), "etcd/server", "etcd/ca.crt"
+		if h.etcdRuns.Load() {
+			handler, cert, ca = newEtcd(a.fleet, h), "etcd/server", "etcd/ca.crt"
+		}
 	}
 	if handler == nil || !h.serves.Load() && cert == "apiserver" {
 		return nil, errors.New("connection refused")
@@ -94,7 +125,7 @@ func (a *api) dial(ctx context.Context, h *Host, port string) (net.Conn, error) 
 func (a *api) server(h *Host, port string, handler http.Handler, cert, ca string) (*httptest.Server, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s := a.servers[h.Name+":"+port]; s != nil {
+	if s := a.servers[h.Address+":"+port]; s != nil {
 		return s, nil
 	}
 	files := h.Machine.State().Files
@@ -110,7 +141,7 @@ func (a *api) server(h *Host, port string, handler http.Handler, cert, ca string
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // whoever is killed says no goodbye
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
 	s.StartTLS()
-	a.servers[h.Name+":"+port] = s
+	a.servers[h.Address+":"+port] = s
 	return s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,12 +26,14 @@ type Host struct {
 	Machine       *hosttest.Host
 	Server        *hosttest.Server
 
-	fleet   *Fleet
-	joined  atomic.Bool // its kubelet runs and has its certificate
-	serves  atomic.Bool // its API server runs
-	listens atomic.Bool // for the time of a preflight
-	copies  copies
-	probe   answer
+	fleet    *Fleet
+	etcdRuns atomic.Bool // its etcd is up
+	joined   atomic.Bool // its kubelet runs and has its certificate
+	serves   atomic.Bool // its API server runs
+	gone     atomic.Bool // another machine is in its place
+	listens  atomic.Bool // for the time of a preflight
+	copies   copies
+	probe    answer
 }
 
 func newHost(f *Fleet, name, address string, master bool) *Host {
@@ -59,6 +62,8 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	m.Handle("install", install)
 	m.Handle("drover-pull", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("drover-appears", appears)
+	m.Handle("drover-etcd-snapshot", h.snapshot)
+	m.Handle("drover-etcd-snapshot-read", readSnapshot)
 	conf := hosttest.Config{Keys: []ssh.PublicKey{f.key}, Latency: f.conf.Latency, Bandwidth: f.conf.Bandwidth, Tunnel: f.tunnel}
 	if f.conf.Host != nil {
 		f.conf.Host(name, &conf)
@@ -77,7 +82,10 @@ func (f *Fleet) tunnel(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range f.Hosts[:f.conf.Masters] {
+	f.mu.Lock()
+	masters := slices.Concat(f.Hosts[:f.conf.Masters], f.supplanted)
+	f.mu.Unlock()
+	for _, h := range masters {
 		if h.Address != to || port != apiPort && port != etcdPort {
 			continue
 		}
@@ -184,8 +192,10 @@ func (h *Host) start(s *hosttest.State, unit string, enable bool) host.Result {
 	}
 	switch unit {
 	case manifests.EtcdUnit:
-		if err := s.MakeDirs(manifests.EtcdDataDir + "/member/wal"); err != nil {
-			h.fleet.tb.Errorf("fleettest: %s: %v", h.Name, err)
+		if err := h.fleet.etcds.begin(h, s); err != nil {
+			u.Active = false
+			s.Units[unit] = u
+			return host.Result{Exit: 1, Stderr: []byte("etcd on " + h.Name + ": " + err.Error() + "\n")}
 		}
 	case manifests.APIServerUnit:
 		h.serves.Store(true)

@@ -23,6 +23,7 @@
 //	disturbed anywhere, it goes on from there   TestDisturbedApplyGoesOn, TestLargerClusterKilledGoesOn
 //	one apply works at a time                   TestLock
 //	without one master all goes on, apply too   TestThreeMastersTwoNodes
+//	masters come, and each can be replaced      TestMastersGrowAndAreReplaced
 //	no secret where anybody else can look       TestSecrets
 //	hosts that reach no mirror are sent it all  TestPortsBetweenHosts/bootstrap by push
 //	ports that hosts do not reach are found     TestPortsBetweenHosts

@@ -98,24 +98,7 @@ again if there is something else to do.`,
 				return err
 			}
 			defer s.Close()
-			if err := approved.covers(p); err != nil {
-				return err
-			}
-			held, p, err := a.settle(c.Context(), s, p, approved, yes, lock)
-			if err != nil || held == nil {
-				return orElse(err, func() error { return outcome(s, p, false) })
-			}
-			a.changes = true
-			progress := a.view.Progress(p)
-			r := held.Apply(p, progress)
-			progress.Close()
-			held.Release(provision.OutcomeOf(r))
-			err = a.view.Report(r)
-			// How the run ended counts, also where nobody reads that any more.
-			if code := applied(c.Context(), s, p, r, detailed); code != nil || quiet(err) {
-				return code
-			}
-			return err
+			return a.carryOut(c.Context(), s, p, approved, yes, detailed, lock)
 		},
 	}
 	verifyFlag(c, &verify)
@@ -123,6 +106,28 @@ again if there is something else to do.`,
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with code 2 when something was changed")
 	lock.add(c)
 	return c
+}
+
+// carryOut shows a plan, asks, and carries it out.
+func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, yes, detailed bool, lock lockFlags) error {
+	if err := approved.covers(p); err != nil {
+		return err
+	}
+	held, p, err := a.settle(ctx, s, p, approved, yes, lock)
+	if err != nil || held == nil {
+		return orElse(err, func() error { return outcome(s, p, false) })
+	}
+	a.changes = true
+	progress := a.view.Progress(p)
+	r := held.Apply(p, progress)
+	progress.Close()
+	held.Release(provision.OutcomeOf(r))
+	err = a.view.Report(r)
+	// How the run ended counts, also where nobody reads that any more.
+	if code := applied(ctx, s, p, r, detailed); code != nil || quiet(err) {
+		return code
+	}
+	return err
 }
 
 // verifyFlag adds --verify to a verb.
@@ -230,7 +235,7 @@ func applied(ctx context.Context, s *provision.Session, p plan.Plan, r report.Re
 }
 
 // look opens a session and plans, unless what was approved is for another
-// cluster. It warns of what could not be looked at.
+// cluster.
 func (a *app) look(c *cobra.Command, approved *approval, verify bool) (*provision.Session, plan.Plan, error) {
 	cluster, err := a.load()
 	if err == nil {
@@ -239,7 +244,13 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool) (*provisio
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
-	s, err := a.openSession(c, cluster, verify)
+	return a.lookAt(c, cluster, verify)
+}
+
+// lookAt opens a session and plans. It warns of what could not be looked at. Of the
+// masters named others take the place.
+func (a *app) lookAt(c *cobra.Command, cluster *inventory.Cluster, verify bool, replaced ...string) (*provision.Session, plan.Plan, error) {
+	s, err := a.openSession(c, cluster, verify, replaced...)
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}

@@ -87,12 +87,13 @@ func (a *app) looking(c *inventory.Cluster) *view.Progress {
 }
 
 // openSession connects to an inventory's hosts and looks at them, at every byte of
-// what is installed there if it is to be verified.
-func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify bool) (*provision.Session, error) {
+// what is installed there if it is to be verified. Of the masters named others take the
+// place.
+func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify bool, replaced ...string) (*provision.Session, error) {
 	p := a.looking(cluster)
 	defer p.Close()
 	o := a.runOptions(p)
-	o.Verify = verify
+	o.Verify, o.Replace = verify, replaced
 	if n := len(cluster.Hosts()); n > large {
 		debug.SetGCPercent(300)
 		debug.SetMemoryLimit(int64(n) << 19)

@@ -90,6 +90,11 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 	}
 	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kubelet"), []plan.Item{ca})
 	// A join has its time: it begins when the kubelet can.
+	if j := b.joiner(h.Name); j != nil && j.Former != nil {
+		// What is joined is the new machine: until the former one is no member, a
+		// kubelet's credentials tell that a machine is not new.
+		needs = append(slices.Clone(needs), formerID(j))
+	}
 	join, joined, joining := b.join(h, slices.Concat([]plan.ID{resource.GateID(gateAPI), rbacGate}, needs, ids(inputs)))
 	b.add(join)
 	b.add(joined)
@@ -149,7 +154,7 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 	for _, t := range h.Taints {
 		want.Taints = append(want.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
 	}
-	return resource.Step{
+	step := resource.Step{
 		ID: nodeID(h), Needs: []plan.ID{resource.GateID(gateAPI)},
 		Want: plan.State{"fields": "as wanted"}, Content: resource.ContentOf(want),
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
@@ -167,4 +172,8 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 			return api.ApplyNode(ctx, want)
 		},
 	}
+	if j := b.joiner(h.Name); j != nil && j.FormerNode != "" {
+		return anew(step, j)
+	}
+	return step
 }
