@@ -192,7 +192,8 @@ func (a Artifact) sent() string { return under(a.dir(), ".sent") }
 // place of another version is flushed to disk first. Else nothing is: a file that
 // power loss cut short has not the size of its record, and is installed again.
 func (a Artifact) script(way fanout.Way) string {
-	unpack := fmt.Sprintf(`mv .download %[1]s && chmod 0755 %[1]s`, host.Quote(a.Component))
+	// A line for each command: set -e does not see the failure of one before a &&.
+	unpack := fmt.Sprintf("mv .download %[1]s\nchmod 0755 %[1]s", host.Quote(a.Component))
 	keep, copied := "", host.Quote(way.Copies+"/"+a.Sum())
 	if way.Copies != "" { // a program is its own copy
 		unpack = fmt.Sprintf("mkdir -p %s\n%s", host.Quote(way.Copies), unpack)
@@ -200,7 +201,7 @@ func (a Artifact) script(way fanout.Way) string {
 	}
 	sums := fmt.Sprintf(`echo "$sum  ./"%s >../.sums`, host.Quote(a.Component)) // it is what was verified
 	if strings.HasSuffix(a.URL, ".tgz") || strings.HasSuffix(a.URL, ".tar.gz") {
-		unpack = fmt.Sprintf("tar -xzf .download --no-same-owner --strip-components=%d && rm .download", a.Strip)
+		unpack = fmt.Sprintf("tar -xzf .download --no-same-owner --strip-components=%d\nrm .download", a.Strip)
 		if way.Copies != "" {
 			unpack = fmt.Sprintf("tar -xzf .download --no-same-owner --strip-components=%d\nchmod 0644 .download\nmkdir -p %s\nmv .download %s",
 				a.Strip, host.Quote(way.Copies), copied)
@@ -226,7 +227,9 @@ failed() { # what is left of a failure takes room, for want of which it may have
 %[9]smkdir -p %[1]s
 cd %[1]s
 trap failed EXIT
-rm -rf .partial && mkdir .partial && cd .partial
+rm -rf .partial
+mkdir .partial
+cd .partial
 %[2]s
 sum=$(digest .download)
 if [ "$sum" != %[3]s ]; then
@@ -239,9 +242,11 @@ find . -type f -exec stat -c '%%s.%%Y.%%Z.%%i' {} + >../.stamps
 rm ../.stamps ../.sums
 mv ../.record record.drover
 cd ..
-rm -rf %[6]s && mv .partial %[6]s
+rm -rf %[6]s
+mv .partial %[6]s
 [ ! -e current ] || sync -f .
-ln -sfn %[6]s .current && mv -fT .current current
+ln -sfn %[6]s .current
+mv -fT .current current
 %[7]s
 `, host.Quote(a.dir()), a.get(way), host.Quote(a.Sum()), a.refused(way), unpack, host.Quote(a.Version), keep, sums, way.Begin)
 }

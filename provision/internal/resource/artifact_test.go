@@ -31,6 +31,11 @@ func sentArtifact(url, text string) Artifact {
 // OptDir, and returns the directory of the component.
 func install(t *testing.T, a Artifact, top, sent string) (dir string, err error) {
 	t.Helper()
+	return installBy(t, a, fanout.Way{}, top, sent)
+}
+
+func installBy(t *testing.T, a Artifact, way fanout.Way, top, sent string) (dir string, err error) {
+	t.Helper()
 	dir = filepath.Join(top, a.Component)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -38,7 +43,7 @@ func install(t *testing.T, a Artifact, top, sent string) (dir string, err error)
 	if err := os.WriteFile(filepath.Join(dir, ".sent"), []byte(sent), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := strings.ReplaceAll(whole(a.script(fanout.Way{})), OptDir, top)
+	script := strings.ReplaceAll(whole(a.script(way)), OptDir, top)
 	if strings.Contains(script, "curl") {
 		t.Error("what is sent is fetched, too")
 	}
@@ -105,6 +110,30 @@ func TestArtifactWithoutRoom(t *testing.T) {
 		}
 		if left, _ := os.ReadDir(filepath.Join(top, "kubelet")); len(left) > 0 {
 			t.Errorf("left: %v", left)
+		}
+	}
+}
+
+// An archive that does not come out whole, as on a disk that is full for a moment, is
+// not installed, and what came out of it does not stay.
+func TestArtifactThatIsNotUnpackedWhole(t *testing.T) {
+	for _, fanOut := range []bool{false, true} {
+		top, bin := t.TempDir(), t.TempDir()
+		tar := "#!/bin/sh\necho half >containerd\necho 'tar: containerd: Wrote only 2048 of 10240 bytes' >&2\nexit 2\n"
+		if err := os.WriteFile(filepath.Join(bin, "tar"), []byte(tar), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+		way := fanout.Way{}
+		if fanOut {
+			way.Copies = filepath.Join(top, "copies")
+		}
+		dir, err := installBy(t, sentArtifact("http://m/containerd.tar.gz", "archive"), way, top, "archive")
+		if err == nil || !strings.Contains(err.Error(), "Wrote only") {
+			t.Errorf("fan-out %v: it is said to be installed: %v", fanOut, err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("fan-out %v: left: %v", fanOut, left)
 		}
 	}
 }
