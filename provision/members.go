@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
@@ -35,12 +36,18 @@ func (s *Session) meet(ctx context.Context) error {
 	}
 	nodes, unknown := s.access.Nodes(ctx) // why not was told when it was reached for
 	members := cluster.Merge(etcds, nodes)
-	if err := identity.Replaced(s.Cluster, s.seen, members); err != nil {
+	met := slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool { return !s.options.Nodes.Concerns(s.Cluster, m.Name) })
+	if err := identity.Replaced(s.Cluster, s.seen, met); err != nil {
 		return err
 	}
 	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)
+	if s.options.Nodes.removes() {
+		s.kept.Members = slices.DeleteFunc(s.kept.Members, func(m cluster.Member) bool { return s.options.Nodes.has(m.Name) })
+	}
 	for _, m := range s.kept.Members {
-		s.Warnings = append(s.Warnings, unnamed(m))
+		if !s.options.Nodes.limited() {
+			s.Warnings = append(s.Warnings, unnamed(m))
+		}
 	}
 	return nil
 }

@@ -16,14 +16,14 @@ type Saved struct {
 }
 
 type savedHost struct {
-	state          hosttest.State
-	joined, serves bool
+	state                hosttest.State
+	joined, serves, dead bool
 }
 
 // Save keeps what the fleet holds.
 func (f *Fleet) Save() Saved {
 	s := Saved{hosts: each(f, func(h *Host) savedHost {
-		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load()}
+		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load()}
 	})}
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()
@@ -40,6 +40,7 @@ func (f *Fleet) Restore(s Saved) {
 		h.Machine.Restore(s.hosts[i].state)
 		h.joined.Store(s.hosts[i].joined)
 		h.serves.Store(s.hosts[i].serves)
+		h.dead.Store(s.hosts[i].dead)
 	}
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()

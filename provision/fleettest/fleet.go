@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,8 @@ type Fleet struct {
 	known  []byte
 	mirror string
 	api    *api
+	// dropped are hosts that the inventory does not name any more.
+	dropped []string
 
 	mu     sync.Mutex
 	byName map[string]*Host
@@ -177,6 +180,9 @@ ssh {
 }
 %s`, strings.TrimSuffix(masters.String(), ", "), f.mirror, f.Artifacts, f.KeyFile, f.Settings)
 	for _, h := range f.Hosts {
+		if slices.Contains(f.dropped, h.Name) {
+			continue
+		}
 		kind := "kube_node"
 		if h.Master {
 			kind = "kube_master"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net"
 	"path"
 	"strconv"
@@ -29,6 +30,7 @@ type Host struct {
 	joined  atomic.Bool // its kubelet runs and has its certificate
 	serves  atomic.Bool // its API server runs
 	listens atomic.Bool // for the time of a preflight
+	dead    atomic.Bool // it had joined, and has lost its power
 	copies  copies
 	probe   answer
 }
@@ -51,6 +53,16 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 		return host.Result{Stdout: []byte("active\n")}
 	})
 	m.HandleScript("# drover fan-out end", h.copies.end)
+	bare := m.State()
+	m.HandleScript("# drover reset look", func(s *hosttest.State, _ hosttest.Call) host.Result { return traces(s, bare) })
+	m.HandleScript("# drover reset", func(s *hosttest.State, _ hosttest.Call) host.Result { return h.wipe(s, bare) })
+	m.Handle("drover-forget", func(s *hosttest.State, _ hosttest.Call) host.Result {
+		maps.DeleteFunc(s.Files, func(name string, _ hosttest.File) bool { return hosttest.OfLock(name) })
+		if len(s.Below(membership)) == 1 { // the directory itself
+			delete(s.Files, membership)
+		}
+		return host.Result{}
+	})
 	m.HandleScript("drover() {", h.deed)
 	// What sh does when the connection is lost before any of its script has come.
 	m.HandleScript("", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
