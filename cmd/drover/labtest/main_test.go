@@ -27,6 +27,7 @@ var (
 	fanOutLab  = named("dt-fanout", "10.94.14")
 	portsLab   = named("dt-ports", "10.94.9")
 	worldsLab  = named("dt-worlds", "10.94.10")
+	nodesLab   = named("dt-nodes", "10.94.16")
 )
 
 var suite = labkit.Suite{
@@ -39,6 +40,7 @@ var suite = labkit.Suite{
 		fanOutLab.Lab,
 		portsLab.Lab,
 		worldsLab.Lab,
+		nodesLab.Lab,
 	},
 }
 

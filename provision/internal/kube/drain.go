@@ -35,6 +35,12 @@ type Obstacle struct {
 // Leaving are the pods that a drain takes off the nodes: all but those that run for
 // the sake of the nodes, a DaemonSet's and the shadows of files there.
 func (c *Client) Leaving(ctx context.Context, nodes ...string) ([]corev1.Pod, error) {
+	pods, err := c.PodsOn(ctx, nodes...)
+	return slices.DeleteFunc(pods, func(p corev1.Pod) bool { return !leaves(&p) }), err
+}
+
+// PodsOn are all pods on nodes.
+func (c *Client) PodsOn(ctx context.Context, nodes ...string) ([]corev1.Pod, error) {
 	var out []corev1.Pod
 	for _, name := range nodes {
 		options := metav1.ListOptions{Limit: pageSize, FieldSelector: "spec.nodeName=" + name}
@@ -49,7 +55,26 @@ func (c *Client) Leaving(ctx context.Context, nodes ...string) ([]corev1.Pod, er
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(p corev1.Pod) bool { return !leaves(&p) }), nil
+	return out, nil
+}
+
+// Bury takes the pods of a node off the API that is no more, and is nil when none is
+// left. It is called until then.
+func (c *Client) Bury(ctx context.Context, node string) error {
+	pods, err := c.PodsOn(ctx, node)
+	if err != nil {
+		return err
+	}
+	var left []string
+	for i := range pods {
+		p := &pods[i]
+		if err := c.evict(ctx, p, Drain{Dead: true}); err != nil {
+			left = append(left, fmt.Sprintf("pod %s: %v", podName(p), err))
+			continue
+		}
+		left = append(left, fmt.Sprintf("pod %s %s", podName(p), holds(p, time.Now())))
+	}
+	return notReady(left)
 }
 
 func leaves(p *corev1.Pod) bool {

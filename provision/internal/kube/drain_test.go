@@ -204,8 +204,18 @@ func TestDrainOfADeadNode(t *testing.T) {
 	podOn(t, c, "d6", "dead", "alone", nil)
 	podOn(t, c, "d6", "dead", "db", of("StatefulSet", "db"))
 	budget(t, c, "dead", "keep", "db", policyv1.PodDisruptionBudgetStatus{ExpectedPods: 1, CurrentHealthy: 1, DesiredHealthy: 1})
+	podOn(t, c, "d6", "dead", "agent", of("DaemonSet", "agent"))
 	_ = c.Drain(t.Context(), "d6", Drain{Dead: true})
 	if err := c.Drain(t.Context(), "d6", Drain{Dead: true}); err != nil {
+		t.Error(err)
+	}
+	if now := left(t, c, "dead"); !slices.Equal(now, []string{"agent"}) {
+		t.Errorf("left %v", now)
+	}
+	if err := c.Bury(t.Context(), "d6"); err == nil {
+		t.Error("it was done before anybody saw the pod go")
+	}
+	if err := c.Bury(t.Context(), "d6"); err != nil {
 		t.Error(err)
 	}
 }

@@ -181,16 +181,30 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 	}
 }
 
-// nodeGone is the node's object, which is what Calico knows of it, too.
+// nodeGone is the node's object, which is what Calico knows of it, too, and the pods
+// that were there for its sake: nobody is left to end them.
 func nodeGone(name string, needs []plan.ID) resource.Step {
 	return resource.Step{
 		ID: id("node", name), Needs: needs, Want: nil,
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
 			use, err := useOf(ctx, seen.Cluster, name)
-			if err != nil || !use.Exists {
+			if err != nil {
 				return nil, err
 			}
-			return plan.State{"Node": "there"}, nil
+			api, err := seen.Cluster.API(ctx)
+			if err != nil {
+				return nil, err
+			}
+			left, err := api.PodsOn(ctx, name)
+			switch {
+			case err != nil:
+				return nil, err
+			case use.Exists:
+				return plan.State{"Node": "there"}, nil
+			case len(left) > 0:
+				return plan.State{"pods": "left behind"}, nil
+			}
+			return nil, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			api, err := w.Cluster.API(ctx)
@@ -201,13 +215,16 @@ func nodeGone(name string, needs []plan.ID) resource.Step {
 				return err
 			}
 			return wait.For(ctx, wait.Condition{
-				What: "Node " + name + " to be gone", Limit: time.Minute, Every: 300 * time.Millisecond,
+				What: "Node " + name + " and its pods to be gone", Limit: 2 * time.Minute, Every: 300 * time.Millisecond,
 				Check: func(ctx context.Context) error {
 					use, err := useOf(ctx, w.Cluster, name)
-					if err == nil && use.Exists {
-						err = errors.New("it is still there: a finalizer of somebody's may keep it")
+					if err != nil {
+						return err
 					}
-					return err
+					if use.Exists {
+						return errors.New("the Node is still there: a finalizer of somebody's may keep it")
+					}
+					return api.Bury(ctx, name)
 				},
 			}, w.Waiting)
 		},

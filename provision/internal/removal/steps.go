@@ -150,12 +150,6 @@ func (d Drain) perform(ctx context.Context, w resource.World, node string, reach
 	if err != nil {
 		return err
 	}
-	use, err := api.Use(ctx, node)
-	if err != nil {
-		return err
-	}
-	how := d.Drain
-	how.Dead = use.Trouble != "" && !reached
 	before, err := api.Standing(ctx, node)
 	if err != nil {
 		return err
@@ -166,6 +160,14 @@ func (d Drain) perform(ctx context.Context, w resource.World, node string, reach
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
+			}
+			how := d.Drain
+			if !reached { // the cluster may find out only while this waits
+				use, err := api.Use(ctx, node)
+				if err != nil {
+					return err
+				}
+				how.Dead = use.Trouble != ""
 			}
 			err = api.Drain(ctx, node, how)
 			if held := (*kube.HeldBackError)(nil); errors.As(err, &held) {
