@@ -326,6 +326,11 @@ func (a *api) shown(k kind, o object) object {
 	case "Deployment":
 		spec, _ := o["spec"].(object)
 		status = object{"updatedReplicas": spec["replicas"], "replicas": spec["replicas"], "availableReplicas": spec["replicas"]}
+	case "Pod":
+		if o["status"] != nil {
+			return o
+		}
+		status = object{"phase": "Running", "podIP": "10.128.0.9"}
 	case "CustomResourceDefinition":
 		status = object{"conditions": []any{object{"type": "Established", "status": "True"}}}
 	default:

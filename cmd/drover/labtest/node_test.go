@@ -57,7 +57,7 @@ func (c *cluster) nodeAdded(t *testing.T) {
 	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	t.Logf("added in %s: %s", r.Took.Round(time.Millisecond), lastLine(r.Stdout))
+	t.Logf("added in %s:\n%s%s", r.Took.Round(time.Millisecond), r.Stdout, r.Stderr)
 	now(c.nodesReady)(t)
 	now(c.routesHeld)(t)
 	c.serve(t)
