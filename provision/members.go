@@ -41,9 +41,7 @@ func (s *Session) meet(ctx context.Context) error {
 		return err
 	}
 	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)
-	if s.options.Nodes.removes() {
-		s.kept.Members = slices.DeleteFunc(s.kept.Members, func(m cluster.Member) bool { return s.options.Nodes.has(m.Name) })
-	}
+	s.kept.Members = s.options.Nodes.staying(s.kept.Members)
 	for _, m := range s.kept.Members {
 		if !s.options.Nodes.limited() {
 			s.Warnings = append(s.Warnings, unnamed(m))

@@ -74,6 +74,11 @@ func (t NodeTask) inService() bool {
 	return t.Verb == NodeDrain || t.Verb == NodeCordon || t.Verb == NodeUncordon
 }
 
+// staying are the members that are not to go.
+func (t NodeTask) staying(members []cluster.Member) []cluster.Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool { return t.removes() && t.has(m.Name) })
+}
+
 // Concerns reports whether a run has to do with a host or a BIG-IP. The masters are
 // the way to the cluster.
 func (t NodeTask) Concerns(c *inventory.Cluster, name string) bool {

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/bgp"
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -53,6 +56,25 @@ func TestWhomATaskConcerns(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, want %s", verb, got, want)
+		}
+	}
+}
+
+// Who is to go is on no list any more, named by the inventory or not; a drain takes
+// nobody off one.
+func TestWhoIsToGoIsNotKept(t *testing.T) {
+	f5 := inventory.BigIP{Name: "f5-a", ASNumber: 64512}
+	gone := cluster.Member{Name: "n2", Address: netip.MustParseAddr("10.90.0.22")}
+	for verb, want := range map[NodeVerb]int{NodeRemove: 1, NodePrune: 1, NodeDrain: 2, "": 2} {
+		task := NodeTask{Verb: verb, Names: []string{"n2"}}
+		named := &inventory.Cluster{KubeNodes: []inventory.Host{{Name: "n1", Address: netip.MustParseAddr("10.90.0.21")}, {Name: gone.Name, Address: gone.Address}}}
+		if got := len(bgp.New(begin(named, Options{Nodes: task}).remaining(), f5).Neighbors); got != want {
+			t.Errorf("%s, named: %d neighbors", verb, got)
+		}
+		unnamed := &inventory.Cluster{KubeNodes: named.KubeNodes[:1]}
+		kept := desired.Kept{Members: task.staying([]cluster.Member{gone})}
+		if got := len(kept.Peering(unnamed, f5).Neighbors); got != want {
+			t.Errorf("%s, not named: %d neighbors", verb, got)
 		}
 	}
 }
