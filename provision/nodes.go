@@ -304,7 +304,9 @@ func (s *Session) removal() removal.Steps {
 	}
 	var forgotten []plan.ID
 	for _, f5 := range s.Cluster.BigIPs {
-		if f5.Manage == inventory.ManageSSH && s.Away[f5.Name] == nil {
+		readable := f5.Manage == inventory.ManageSSH && s.Away[f5.Name] == nil
+		in.Blind = in.Blind || !readable
+		if readable {
 			in.Readable = append(in.Readable, f5)
 			forgotten = append(forgotten, desired.NeighborsID(f5.Name))
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/bgp"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
+	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -76,5 +77,17 @@ func TestWhoIsToGoIsNotKept(t *testing.T) {
 		if got := len(kept.Peering(unnamed, f5).Neighbors); got != want {
 			t.Errorf("%s, not named: %d neighbors", verb, got)
 		}
+	}
+}
+
+// Nothing has to be well on a host that is to go.
+func TestWhoIsToGoNeedsNoPreflight(t *testing.T) {
+	s := begin(&inventory.Cluster{KubeNodes: []inventory.Host{{Name: "n1"}, {Name: "n2"}}}, Options{})
+	s.leaving = []removal.Node{{Name: "n2"}}
+	p := plan.Plan{Changes: []plan.Change{
+		{Item: plan.Item{ID: "n1/file:/x"}, Action: plan.Create}, {Item: plan.Item{ID: "n2/reset:drover"}, Action: plan.Delete},
+	}}
+	if got := s.touched(p); !got["n1"] || got["n2"] {
+		t.Errorf("%v", got)
 	}
 }

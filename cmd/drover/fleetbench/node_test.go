@@ -214,3 +214,13 @@ func TestPruneDoesBesidesAllElse(t *testing.T) {
 	still(t, f, map[string]string{"kube-node-1": ""})
 	says(t, said(t, f, 2, "plan", "--prune", "kube-node-1"), "apply would refuse this: no other kube-node is Ready")
 }
+
+// What else is new, or differs, is left alone.
+func TestAddIsOfTheNodesNamed(t *testing.T) {
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Add(2)
+	f.Host("kube-node-1").Machine.Edit(func(s *hosttest.State) { s.Sysctls["net.ipv4.ip_forward"] = "0" })
+	said(t, f, 0, "node", "add", "kube-node-3", "--auto-approve")
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-3": ""})
+	says(t, said(t, f, 2, "plan"), "~ sysctl:kubernetes", "+ node:kube-node-2")
+}

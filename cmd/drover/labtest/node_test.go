@@ -304,7 +304,8 @@ func (c *cluster) disk(t *testing.T, host string) []string {
 func (c *cluster) known(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	for _, kind := range []string{"nodes", "blockaffinities.crd.projectcalico.org", "bgppeers.crd.projectcalico.org", "bgpconfigurations.crd.projectcalico.org", "csinodes.storage.k8s.io"} {
+	for _, kind := range []string{"nodes", "blockaffinities.crd.projectcalico.org", "bgppeers.crd.projectcalico.org", "bgpconfigurations.crd.projectcalico.org", "csinodes.storage.k8s.io",
+		"certificatesigningrequests.certificates.k8s.io"} {
 		found[kind] = strings.Fields(c.kubectl(t, "get", kind, "-o", "jsonpath={.items[*].metadata.name}"))
 		slices.Sort(found[kind])
 	}

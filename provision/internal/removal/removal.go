@@ -41,6 +41,8 @@ type Inputs struct {
 	// Readable are the BIG-IPs whose routes can be seen.
 	Readable []inventory.BigIP
 	Services netip.Prefix
+	// Blind says that there are BIG-IPs whose routes cannot be seen.
+	Blind bool
 	// Host is the connection to a host.
 	Host func(name string) host.Reader
 	// Wiped is told of a host that nothing of drover's is on any more.
@@ -64,7 +66,7 @@ func Of(in Inputs, forgotten []plan.ID) Steps {
 	}
 	for _, n := range in.Nodes {
 		cordoned := add(Cordon(n.Name, true))
-		unserving := []plan.ID{add(Exclude(n.Name, cordoned))}
+		unserving := []plan.ID{add(Exclude(n.Name, in.Blind, cordoned))}
 		for _, f5 := range in.Readable {
 			if n.Address.IsValid() {
 				unserving = append(unserving, add(in.withdrawn(n, f5, unserving[0])))
@@ -212,6 +214,9 @@ func nodeGone(name string, needs []plan.ID) resource.Step {
 				return err
 			}
 			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
+				return err
+			}
+			if err := api.ForgetRequests(ctx, name); err != nil {
 				return err
 			}
 			return wait.For(ctx, wait.Condition{

@@ -58,8 +58,14 @@ func Cordon(node string, yes bool, needs ...plan.ID) resource.Step {
 	}
 }
 
-// Exclude takes a node out of the paths to the service addresses.
-func Exclude(node string, needs ...plan.ID) resource.Step {
+// withdrawing is within what time Calico has told its peers of a node that is excluded.
+// Where nobody can look, nothing better is known: a host that is reset before that
+// has a BIG-IP keep its routes for as long as graceful restart lets it.
+const withdrawing = 10 * time.Second
+
+// Exclude takes a node out of the paths to the service addresses; blind says that
+// there is who cannot be asked whether that has come to pass.
+func Exclude(node string, blind bool, needs ...plan.ID) resource.Step {
 	return resource.Step{
 		ID: id("exclude", node), Needs: needs, Want: plan.State{"announces services": "no"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
@@ -74,7 +80,17 @@ func Exclude(node string, needs ...plan.ID) resource.Step {
 			if err != nil {
 				return err
 			}
-			return api.Exclude(ctx, node)
+			if err := api.Exclude(ctx, node); err != nil || !blind {
+				return err
+			}
+			told := time.NewTimer(withdrawing)
+			defer told.Stop()
+			select {
+			case <-told.C:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		},
 	}
 }
