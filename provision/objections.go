@@ -115,8 +115,28 @@ func (s *Session) noRoom(load kube.Load) []Objection {
 		}
 		out = append(out, Objection{What: "by what they ask for, these pods would find no room: " + text, Override: "--without-room"})
 	}
+	out = append(out, s.promised()...)
 	if !load.Serves(t.Names...) {
 		out = append(out, Objection{What: "no other kube-node is Ready and takes pods, so nothing would announce the services", Override: "--without-room"})
+	}
+	return out
+}
+
+// promised objects when what is left could not hold what the inventory declares, and
+// what there is could.
+func (s *Session) promised() []Objection {
+	failed := map[string]bool{}
+	for _, c := range Capacity(s.Cluster) {
+		failed[c.ID+c.Subject] = c.Status == CapacityFail
+	}
+	var out []Objection
+	for _, c := range Capacity(s.remaining()) {
+		if c.Status == CapacityFail && !failed[c.ID+c.Subject] {
+			out = append(out, Objection{
+				What:     fmt.Sprintf("what is left would not hold what the inventory declares: capacity %s: %s (threshold: %s)", c.ID, c.Measured, c.Threshold),
+				Override: "--without-room",
+			})
+		}
 	}
 	return out
 }

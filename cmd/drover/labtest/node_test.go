@@ -8,9 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,7 +45,8 @@ func TestNodesComeAndGo(t *testing.T) {
 		{"add again", func(t *testing.T) { c.set(t, full); c.nodeAdded(t) }},
 		{"remove a dead one", c.deadNodeRemoved},
 		{"it is powered on again", c.deadNodeComesBack},
-		{"its host is added anew", func(t *testing.T) { c.nodeAdded(t); c.inSync(t) }},
+		{"its host is added anew", c.nodeAdded},
+		{"remove one that the inventory lacks", func(t *testing.T) { c.set(t, alone); c.unnamedRemoved(t, bare, before) }},
 	} {
 		if !t.Run(step.name, step.do) {
 			t.FailNow()
@@ -172,6 +175,36 @@ func (c *cluster) deadNodeComesBack(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 	}
+}
+
+// unnamedRemoved: a missing fragment removes nobody, and the node is removed by its name
+// alone, host and all. A run that is killed on the way is ended by the same command.
+func (c *cluster) unnamedRemoved(t *testing.T, bare []string, before map[string][]string) {
+	if r := c.drover(t, "apply", "--auto-approve"); r.Code != 0 || !strings.Contains(r.Stdout, "nothing to do") || !strings.Contains(r.Stderr, "`drover node remove "+guest+"` removes it") {
+		t.Errorf("want nothing done, and to be told how: %s", r)
+	}
+	args := []string{"node", "remove", guest, "--auto-approve", "--force", "--disable-eviction"}
+	b := labkit.Start(t, os.Getenv("DROVER"), append([]string{"-i", c.path()}, args...)...)
+	labkit.Await(t, time.Minute, "its host to be reset", func() error {
+		if !strings.Contains(b.Stderr.String(), "cluster/drain:"+guest+"  updated") {
+			return errors.New(lastLine(b.Stderr.String()))
+		}
+		return nil
+	})
+	_ = b.Signal(syscall.SIGKILL)
+	t.Logf("killed: %s", b.Result())
+	r := c.drover(t, append(args, "--lock-wait", "3m")...)
+	if r.Code != 0 {
+		t.Fatal(r)
+	}
+	c.nothingOfTheGuest(t)
+	if diff := cmp.Diff(bare, c.disk(t, guest)); diff != "" {
+		t.Errorf("%s is not as it was (-before +now):\n%s", guest, diff)
+	}
+	if diff := cmp.Diff(before, c.known(t)); diff != "" {
+		t.Errorf("the cluster knows more or less than before (-before +now):\n%s", diff)
+	}
+	c.inSync(t)
 }
 
 // deploy has replicas of a web server run, spread over the nodes, of which so many

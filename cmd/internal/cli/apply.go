@@ -279,7 +279,7 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provi
 		err = approved.of(cluster)
 	}
 	if err == nil {
-		err = checkNames(cluster, task)
+		err = checkTask(cluster, task)
 	}
 	if err != nil {
 		return nil, plan.Plan{}, err

@@ -116,7 +116,7 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 	if err != nil {
 		return err
 	}
-	if err := checkNames(cluster, task); err != nil {
+	if err := checkTask(cluster, task); err != nil {
 		return err
 	}
 	s, p, err := a.lookAt(c, cluster, false, task)
@@ -127,8 +127,14 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 	return a.carryOut(c.Context(), s, p, nil, run)
 }
 
-// checkNames refuses what can be told to be wrong before any host is spoken to.
-func checkNames(c *inventory.Cluster, task provision.NodeTask) error {
+// checkTask refuses what can be told to be wrong before any host is spoken to.
+func checkTask(c *inventory.Cluster, task provision.NodeTask) error {
+	switch task.Verb {
+	case provision.NodeDrain, provision.NodeRemove, provision.NodePrune:
+		if task.Drain.Limit <= 0 {
+			return usageError("--timeout=%s is no time in which pods could go: there is no wait without an end", task.Drain.Limit)
+		}
+	}
 	var nodes []string
 	for _, h := range c.KubeNodes {
 		nodes = append(nodes, h.Name)

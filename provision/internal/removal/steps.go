@@ -137,6 +137,7 @@ func drainID(node string) plan.ID { return id("drain", node) }
 func Drained(node string, reached bool, d Drain, needs ...plan.ID) resource.Step {
 	return resource.Step{
 		ID: drainID(node), Needs: needs, Want: plan.State{"pods": "none"}, Condition: true, Serial: "drain",
+		Passive: true, // most of it is waiting, and a stop cuts nothing in two
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
 			api, err := seen.Cluster.API(ctx)
 			if err != nil {
