@@ -184,7 +184,16 @@ func TestDeadNodeRemovedComesBackIntoNothing(t *testing.T) {
 	still(t, f, map[string]string{"kube-node-1": ""})
 	f.PowerOn("kube-node-2")
 	still(t, f, map[string]string{"kube-node-1": ""})
-	// Its host can be cleaned now, by the same command.
+	// It is a node again when somebody says so. Its kubelet, which has looked for its Node
+	// in vain, is started again.
+	starts := func() int { return f.Host("kube-node-2").Machine.State().Units["kubelet.service"].Starts }
+	before := starts()
+	said(t, f, 0, "node", "add", "kube-node-2", "--auto-approve")
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": ""})
+	if starts() != before+1 {
+		t.Errorf("its kubelet was started %d times", starts()-before)
+	}
+	// And its host can be cleaned now.
 	says(t, said(t, f, 0, "node", "remove", "kube-node-2", "--auto-approve"), "kube-node-2/reset:drover  deleted")
 }
 

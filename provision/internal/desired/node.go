@@ -159,12 +159,17 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 			}
 			return resource.ObjectState(o)
 		},
-		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+		Perform: func(ctx context.Context, w resource.World, c plan.Change) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
 			}
-			return api.ApplyNode(ctx, want)
+			if err := api.ApplyNode(ctx, want); err != nil || c.Before != nil || b.NewCluster() || w.Hosts[h.Name] == nil {
+				return err
+			}
+			// A kubelet that has run without its Node, as on a host that was removed while it
+			// was dead, looks for it ever more seldom, after two minutes in the end.
+			return begin(ctx, w, h)
 		},
 	}
 }
