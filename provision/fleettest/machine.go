@@ -227,6 +227,9 @@ func (h *Host) systemctl(s *hosttest.State, c hosttest.Call) host.Result {
 		}
 		return host.Result{Stdout: []byte("inactive\n"), Exit: 3}
 	case "try-restart":
+		if _, there := s.Files[manifests.UnitDir+"/"+c.Argv[2]]; !there {
+			return host.Result{Exit: 5, Stderr: []byte("Failed to try-restart " + c.Argv[2] + ": Unit " + c.Argv[2] + " not found.\n")}
+		}
 		if !unit.Active {
 			return host.Result{}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/pki"
@@ -167,9 +168,21 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 			if err := api.ApplyNode(ctx, want); err != nil || c.Before != nil || b.NewCluster() || w.Hosts[h.Name] == nil {
 				return err
 			}
-			// A kubelet that has run without its Node, as on a host that was removed while it
-			// was dead, looks for it ever more seldom, after two minutes in the end.
-			return begin(ctx, w, h)
+			return lookAgain(ctx, w, h)
 		},
 	}
+}
+
+// lookAgain has a kubelet look for its Node that has run without, as on a host that was
+// removed while it was dead: it does so ever more seldom, after two minutes in the end.
+func lookAgain(ctx context.Context, w resource.World, h inventory.Host) error {
+	out, err := w.Host(h.Name)
+	if err != nil {
+		return err
+	}
+	runs, err := out.Probe(ctx, host.Cmd{Argv: []string{"systemctl", "is-active", manifests.KubeletUnit}})
+	if err != nil || runs.Exit != 0 {
+		return err
+	}
+	return begin(ctx, w, h)
 }
