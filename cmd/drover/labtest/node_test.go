@@ -329,7 +329,7 @@ func askOnce(client *http.Client, url string) error {
 // write to.
 func (c *cluster) disk(t *testing.T, host string) []string {
 	t.Helper()
-	out := c.ssh(t, host, `find /etc /opt /var/lib /var/log/pods /var/log/containers /run/calico /run/containerd -xdev ! -path '/var/lib/systemd/*' ! -path '/etc/machine-id' -printf '%y %p\n' 2>/dev/null | sort; ls /run/netns; ip -br link | cut -d' ' -f1 | sort; true`)
+	out := c.ssh(t, host, `find /etc /opt /var/lib /var/log/pods /var/log/containers /run/calico /run/containerd -xdev ! -path '/var/lib/systemd/*' ! -path '/etc/machine-id' -printf '%y %p\n' 2>/dev/null | sort; ls /run/netns; ip -br link | cut -d' ' -f1 | cut -d@ -f1 | sort; true`)
 	return strings.Split(out, "\n")
 }
 
