@@ -13,32 +13,40 @@ import (
 )
 
 // toReplace reports whether another machine is to take a master's place.
-func (s *Session) toReplace(name string) bool { return slices.Contains(s.options.Replace, name) }
+func (s *Session) toReplace(name string) bool {
+	return slices.Contains(s.options.Nodes.replaced(), name)
+}
 
 // nothingToReplace refuses to replace a master where there is no cluster: on empty
 // machines one would begin.
 func (s *Session) nothingToReplace() error {
-	if len(s.options.Replace) == 0 {
+	replaced := s.options.Nodes.replaced()
+	if len(replaced) == 0 {
 		return nil
 	}
 	return fmt.Errorf("%s cannot be replaced: no master that was reached is a member of a cluster %q. A cluster's data is on its masters: where none is left, it is restored from a snapshot",
-		s.options.Replace[0], s.Cluster.Name)
+		replaced[0], s.Cluster.Name)
 }
 
-// meetJoiners finds the masters that are to become members of the etcd there is.
+// meetJoiners finds the masters that are to become members of the etcd there is. To
+// what takes nodes away, or out of service, it is all the same.
 func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error {
-	for _, name := range s.options.Replace {
+	if t := s.options.Nodes; t.limited() && t.Verb != NodeAdd {
+		return nil
+	}
+	replaced := s.options.Nodes.replaced()
+	for _, name := range replaced {
 		if s.Away[name] != nil {
 			return fmt.Errorf("the machine that is to take %s's place could not be reached", name)
 		}
 	}
-	if len(s.options.Replace) == 0 && identity.Members(s.Cluster, s.seen, s.masters) {
+	if len(replaced) == 0 && identity.Members(s.Cluster, s.seen, s.masters) {
 		return nil
 	}
 	status, members, err := agreed(ctx, access)
 	if err != nil {
 		err = fmt.Errorf("etcd's members are not agreed on, so none can be added or taken away: %w", err)
-		if len(s.options.Replace) > 0 {
+		if len(replaced) > 0 {
 			return err
 		}
 		s.Warnings = append(s.Warnings, err.Error())
@@ -48,7 +56,7 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 	if err != nil {
 		return err
 	}
-	for _, name := range s.options.Replace {
+	for _, name := range replaced {
 		if !slices.ContainsFunc(joiners, func(j identity.Joiner) bool { return j.Name == name }) {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is not replaced: its machine is the member that the cluster knows. If it is to be another one, put that in its place, empty, or run `drover reset %[1]s` before", name))
 		}

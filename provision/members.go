@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/droverctl/drover/inventory"
@@ -44,12 +45,16 @@ func (s *Session) meet(ctx context.Context) error {
 		}
 	}
 	members := cluster.Merge(etcds, nodes)
-	if err := identity.Replaced(s.Cluster, s.seen, members, s.toReplace); err != nil {
+	met := slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool { return !s.options.Nodes.Concerns(s.Cluster, m.Name) })
+	if err := identity.Replaced(s.Cluster, s.seen, met, s.toReplace); err != nil {
 		return err
 	}
 	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)
+	s.kept.Members = s.options.Nodes.staying(s.kept.Members)
 	for _, m := range s.kept.Members {
-		s.Warnings = append(s.Warnings, unnamed(m))
+		if !s.options.Nodes.limited() {
+			s.Warnings = append(s.Warnings, unnamed(m))
+		}
 	}
 	return s.meetJoiners(ctx, access)
 }

@@ -190,10 +190,13 @@ func (a *api) answer(r *http.Request, body []byte) (int, any) {
 	defer a.mu.Unlock()
 	key := namespace + "/" + name
 	have := a.objects[k][key]
+	if len(path) > 1 && path[len(path)-1] == "eviction" {
+		return a.evict(k, key)
+	}
 	switch r.Method {
 	case http.MethodGet:
 		if name == "" {
-			return http.StatusOK, a.list(k, namespace)
+			return http.StatusOK, a.list(k, namespace, r.URL.Query().Get("fieldSelector"))
 		}
 		if have == nil {
 			return failure(http.StatusNotFound, "NotFound", key)
@@ -203,7 +206,7 @@ func (a *api) answer(r *http.Request, body []byte) (int, any) {
 		if have == nil {
 			return failure(http.StatusNotFound, "NotFound", key)
 		}
-		delete(a.objects[k], key)
+		a.remove(k, key)
 		return http.StatusOK, have
 	}
 	given, err := decode(body)
@@ -302,10 +305,10 @@ func failure(code int, reason, message string) (int, any) {
 	return code, object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code}
 }
 
-func (a *api) list(k kind, namespace string) object {
+func (a *api) list(k kind, namespace, selector string) object {
 	items := []any{}
 	for _, key := range slices.Sorted(maps.Keys(a.objects[k])) {
-		if namespace == "" || strings.HasPrefix(key, namespace+"/") {
+		if (namespace == "" || strings.HasPrefix(key, namespace+"/")) && onNode(a.objects[k][key], selector) {
 			items = append(items, a.shown(k, a.objects[k][key]))
 		}
 	}
@@ -315,11 +318,12 @@ func (a *api) list(k kind, namespace string) object {
 	return object{"kind": k.kind + "List", "apiVersion": k.groupVersion(), "metadata": object{"resourceVersion": strconv.Itoa(a.last)}, "items": items}
 }
 
-// blocks are those that Calico would have given to the nodes that run.
+// blocks are those that Calico would have given to the nodes that run, or ran. It
+// takes them back when the Node is gone.
 func (a *api) blocks(k kind) []any {
 	items := []any{}
 	for i, h := range a.fleet.Hosts {
-		if h.joined.Load() {
+		if (h.joined.Load() || h.dead.Load()) && a.objects[nodes]["/"+h.Name] != nil {
 			items = append(items, object{
 				"kind": k.kind, "apiVersion": k.groupVersion(), "metadata": object{"name": h.Name},
 				"spec": object{"node": h.Name, "state": "confirmed", "cidr": fmt.Sprintf("10.%d.%d.%d/26", 128+i>>10, i>>2&255, i&3<<6)},
@@ -337,17 +341,27 @@ func (a *api) shown(k kind, o object) object {
 	switch k.kind {
 	case "Node":
 		h := a.fleet.Host(name)
-		if h == nil || !h.joined.Load() {
+		if h == nil || !h.joined.Load() && !h.dead.Load() {
 			return o
 		}
+		ready := "True"
+		if h.dead.Load() {
+			ready = "Unknown"
+		}
 		status = object{
-			"conditions": []any{object{"type": "Ready", "status": "True"}},
-			"addresses":  []any{object{"type": "InternalIP", "address": h.Address}},
-			"nodeInfo":   object{"kubeletVersion": "v1.37.2"},
+			"allocatable": object{"cpu": "4", "memory": "8Gi", "pods": "110"},
+			"conditions":  []any{object{"type": "Ready", "status": ready}},
+			"addresses":   []any{object{"type": "InternalIP", "address": h.Address}},
+			"nodeInfo":    object{"kubeletVersion": "v1.37.2"},
 		}
 	case "Deployment":
 		spec, _ := o["spec"].(object)
 		status = object{"updatedReplicas": spec["replicas"], "replicas": spec["replicas"], "availableReplicas": spec["replicas"]}
+	case "Pod":
+		if o["status"] != nil {
+			return o
+		}
+		status = object{"phase": "Running", "podIP": "10.128.0.9"}
 	case "CustomResourceDefinition":
 		status = object{"conditions": []any{object{"type": "Established", "status": "True"}}}
 	default:

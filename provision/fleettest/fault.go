@@ -18,15 +18,15 @@ type Saved struct {
 }
 
 type savedHost struct {
-	state          hosttest.State
-	joined, serves bool
-	etcdRuns       bool
+	state                hosttest.State
+	joined, serves, dead bool
+	etcdRuns             bool
 }
 
 // Save keeps what the fleet holds.
 func (f *Fleet) Save() Saved {
 	s := Saved{hosts: each(f, func(h *Host) savedHost {
-		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.etcdRuns.Load()}
+		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load()}
 	})}
 	s.members = f.etcds.list()
 	f.api.mu.Lock()
@@ -45,6 +45,7 @@ func (f *Fleet) Restore(s Saved) {
 		h.joined.Store(s.hosts[i].joined)
 		h.serves.Store(s.hosts[i].serves)
 		h.etcdRuns.Store(s.hosts[i].etcdRuns)
+		h.dead.Store(s.hosts[i].dead)
 	}
 	f.etcds.mu.Lock()
 	f.etcds.members, f.etcds.changes = slices.Clone(s.members), nil

@@ -51,6 +51,8 @@ type Fleet struct {
 	mirror string
 	api    *api
 	etcds  *etcds
+	// dropped are hosts that the inventory does not name any more.
+	dropped []string
 
 	mu         sync.Mutex
 	byName     map[string]*Host
@@ -231,6 +233,9 @@ ssh {
 }
 %s`, strings.TrimSuffix(masters.String(), ", "), f.mirror, f.Artifacts, f.KeyFile, f.Settings)
 	for _, h := range f.Hosts {
+		if slices.Contains(f.dropped, h.Name) {
+			continue
+		}
 		kind := "kube_node"
 		if h.Master {
 			kind = "kube_master"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net"
 	"path"
 	"slices"
@@ -32,6 +33,7 @@ type Host struct {
 	serves   atomic.Bool // its API server runs
 	gone     atomic.Bool // another machine is in its place
 	listens  atomic.Bool // for the time of a preflight
+	dead     atomic.Bool // it had joined, and has lost its power
 	copies   copies
 	probe    answer
 }
@@ -54,6 +56,16 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 		return host.Result{Stdout: []byte("active\n")}
 	})
 	m.HandleScript("# drover fan-out end", h.copies.end)
+	bare := m.State()
+	m.HandleScript("# drover reset look", func(s *hosttest.State, _ hosttest.Call) host.Result { return traces(s, bare) })
+	m.HandleScript("# drover reset", func(s *hosttest.State, _ hosttest.Call) host.Result { return h.wipe(s, bare) })
+	m.Handle("drover-forget", func(s *hosttest.State, _ hosttest.Call) host.Result {
+		maps.DeleteFunc(s.Files, func(name string, _ hosttest.File) bool { return hosttest.OfLock(name) })
+		if len(s.Below(membership)) == 1 { // the directory itself
+			delete(s.Files, membership)
+		}
+		return host.Result{}
+	})
 	m.HandleScript("drover() {", h.deed)
 	// What sh does when the connection is lost before any of its script has come.
 	m.HandleScript("", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
@@ -225,6 +237,9 @@ func (h *Host) systemctl(s *hosttest.State, c hosttest.Call) host.Result {
 		}
 		return host.Result{Stdout: []byte("inactive\n"), Exit: 3}
 	case "try-restart":
+		if _, there := s.Files[manifests.UnitDir+"/"+c.Argv[2]]; !there {
+			return host.Result{Exit: 5, Stderr: []byte("Failed to try-restart " + c.Argv[2] + ": Unit " + c.Argv[2] + " not found.\n")}
+		}
 		if !unit.Active {
 			return host.Result{}
 		}

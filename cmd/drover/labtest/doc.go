@@ -29,6 +29,8 @@
 //	ports that hosts do not reach are found     TestPortsBetweenHosts
 //	what is wrong is told, with its fix         TestWrongWorlds
 //	what does not come up says why              TestEvidence
+//	nodes come and go, and nobody notices       TestNodesComeAndGo
+//	a dead node comes back into nothing         TestNodesComeAndGo
 //	none of it passes on a broken cluster       TestChecksCanFail
 //
 // A suite has labs of its own (names, networks, a state directory); most tests

@@ -28,6 +28,7 @@ var (
 	portsLab   = named("dt-ports", "10.94.9")
 	worldsLab  = named("dt-worlds", "10.94.10")
 	mastersLab = named("dt-masters", "10.94.16")
+	nodesLab   = named("dt-nodes", "10.94.17")
 )
 
 var suite = labkit.Suite{
@@ -41,6 +42,7 @@ var suite = labkit.Suite{
 		portsLab.Lab,
 		worldsLab.Lab,
 		mastersLab.Lab,
+		nodesLab.Lab,
 	},
 }
 

@@ -22,6 +22,7 @@ func (a *app) plan() *cobra.Command {
 	var format view.Format
 	var out string
 	var verify bool
+	var prune pruneFlags
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do; changes nothing",
@@ -34,17 +35,27 @@ was installed had been verified. With --verify every one is read and compared wi
 the digest it had then: hundreds of megabytes a host.
 
 With --out the plan is saved as well, for others to look at and for "drover apply
-FILE", which does that and nothing else.`,
+FILE", which does that and nothing else.
+
+With --prune NAME it shows what "drover apply" with the same flags would do to remove
+that node as well, and what would keep it from doing so.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("out") && out == "" {
 				return usageError("--out is empty: give the name of a file")
 			}
-			s, p, err := a.look(c, nil, verify)
+			task, err := prune.task(c)
+			if err != nil {
+				return err
+			}
+			s, p, err := a.look(c, nil, verify, task)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
+			if err := a.warnOfObjections(c.Context(), s); err != nil {
+				return err
+			}
 			if out != "" {
 				if err := savePlan(out, p); err != nil {
 					return err
@@ -59,12 +70,14 @@ FILE", which does that and nothing else.`,
 	outputFlag(c, &format)
 	c.Flags().StringVar(&out, "out", "", "save the plan to a `file` as well, for apply")
 	verifyFlag(c, &verify)
+	prune.add(c)
 	return c
 }
 
 func (a *app) apply() *cobra.Command {
-	var yes, detailed, verify bool
-	var lock lockFlags
+	var run runFlags
+	var verify bool
+	var prune pruneFlags
 	c := &cobra.Command{
 		Use:   "apply [PLAN]",
 		Short: "Make the hosts and the cluster as the inventory says",
@@ -86,34 +99,52 @@ without asking. When it is not, it tells every difference and touches nothing.
 
 While it works it holds the fleet's lock, which one drover at a time has. When
 somebody changed something between its look and that, it looks again, and asks
-again if there is something else to do.`,
+again if there is something else to do.
+
+A host is never removed because the inventory lacks it: that takes --prune NAME, which
+does besides all else what "drover node remove NAME" does.`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
 			approved, err := readApproval(given)
 			if err != nil {
 				return err
 			}
-			s, p, err := a.look(c, approved, verify)
+			task, err := prune.task(c)
+			if err != nil {
+				return err
+			}
+			s, p, err := a.look(c, approved, verify, task)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			return a.carryOut(c.Context(), s, p, approved, yes, detailed, lock)
+			return a.carryOut(c.Context(), s, p, approved, run)
 		},
 	}
 	verifyFlag(c, &verify)
-	c.Flags().BoolVar(&yes, "auto-approve", false, "do not ask")
-	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with code 2 when something was changed")
-	lock.add(c)
+	run.add(c)
+	prune.add(c)
 	return c
 }
 
-// carryOut shows a plan, asks, and carries it out.
-func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, yes, detailed bool, lock lockFlags) error {
+// runFlags are how a plan is carried out.
+type runFlags struct {
+	yes, detailed bool
+	lock          lockFlags
+}
+
+func (f *runFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.yes, "auto-approve", false, "do not ask")
+	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with code 2 when something was changed")
+	f.lock.add(c)
+}
+
+// carryOut shows a plan, asks, and does it under the lock.
+func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, run runFlags) error {
 	if err := approved.covers(p); err != nil {
 		return err
 	}
-	held, p, err := a.settle(ctx, s, p, approved, yes, lock)
+	held, p, err := a.settle(ctx, s, p, approved, run.yes, run.lock)
 	if err != nil || held == nil {
 		return orElse(err, func() error { return outcome(s, p, false) })
 	}
@@ -123,8 +154,11 @@ func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, a
 	progress.Close()
 	held.Release(provision.OutcomeOf(r))
 	err = a.view.Report(r)
+	if len(r.Failed()) == 0 {
+		a.warnStillNamed(s)
+	}
 	// How the run ended counts, also where nobody reads that any more.
-	if code := applied(ctx, s, p, r, detailed); code != nil || quiet(err) {
+	if code := applied(ctx, s, p, r, run.detailed); code != nil || quiet(err) {
 		return code
 	}
 	return err
@@ -161,6 +195,9 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 		}
 		if err == nil && held == nil && s.Locked(ctx) {
 			err = take() // what another run is at would look like something in the way
+		}
+		if err == nil {
+			err = refusal(ctx, s)
 		}
 		if err == nil {
 			err = a.clear(ctx, s, p)
@@ -236,21 +273,24 @@ func applied(ctx context.Context, s *provision.Session, p plan.Plan, r report.Re
 
 // look opens a session and plans, unless what was approved is for another
 // cluster.
-func (a *app) look(c *cobra.Command, approved *approval, verify bool) (*provision.Session, plan.Plan, error) {
+func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provision.NodeTask) (*provision.Session, plan.Plan, error) {
 	cluster, err := a.load()
 	if err == nil {
 		err = approved.of(cluster)
 	}
+	if err == nil {
+		err = checkTask(cluster, task)
+	}
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
-	return a.lookAt(c, cluster, verify)
+	return a.lookAt(c, cluster, verify, task)
 }
 
-// lookAt opens a session and plans. It warns of what could not be looked at. Of the
-// masters named others take the place.
-func (a *app) lookAt(c *cobra.Command, cluster *inventory.Cluster, verify bool, replaced ...string) (*provision.Session, plan.Plan, error) {
-	s, err := a.openSession(c, cluster, verify, replaced...)
+// lookAt opens a session on a cluster and plans. It warns of what could not be looked
+// at.
+func (a *app) lookAt(c *cobra.Command, cluster *inventory.Cluster, verify bool, task provision.NodeTask) (*provision.Session, plan.Plan, error) {
+	s, err := a.openSession(c, cluster, verify, task)
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
@@ -382,7 +422,7 @@ in (umask 077; drover kubeconfig > ~/.kube/config).`,
 }
 
 func (a *app) makeKubeconfig(c *cobra.Command, cluster *inventory.Cluster) ([]byte, error) {
-	s, err := a.openSession(c, cluster, false)
+	s, err := a.openSession(c, cluster, false, provision.NodeTask{})
 	if err != nil {
 		return nil, err
 	}

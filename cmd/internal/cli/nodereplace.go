@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision"
 )
 
 func (a *app) nodeReplace() *cobra.Command {
-	var yes bool
-	var lock lockFlags
+	var run runFlags
 	c := &cobra.Command{
 		Use:   "replace NAME",
 		Short: "Have another, empty machine take a kube-master's place",
@@ -32,23 +32,10 @@ The machine before holds the cluster's keys: see that it does not come back with
 disk. Its etcd is refused by the others.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
-			cluster, err := a.load()
-			if err != nil {
-				return err
-			}
-			if err := replaceable(cluster, given[0]); err != nil {
-				return err
-			}
-			s, p, err := a.lookAt(c, cluster, false, given[0])
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			return a.carryOut(c.Context(), s, p, nil, yes, false, lock)
+			return a.onNodes(c, provision.NodeTask{Verb: provision.NodeReplace, Names: given}, run)
 		},
 	}
-	c.Flags().BoolVar(&yes, "auto-approve", false, "do not ask")
-	lock.add(c)
+	run.add(c)
 	return c
 }
 
@@ -64,7 +51,7 @@ func replaceable(c *inventory.Cluster, name string) error {
 	case slices.Contains(masters, name):
 		return nil
 	case slices.Contains(named(c.KubeNodes), name):
-		return fmt.Errorf("%s is a kube-node, and drover replaces kube-masters only, so far: run `drover reset %[1]s`, put the new machine in its place, and apply", name)
+		return fmt.Errorf("%s is a kube-node, and drover replaces kube-masters only, so far: run `drover node remove %[1]s`, put the new machine in its place, and run `drover node add %[1]s`", name)
 	default:
 		return usageError("the inventory has no kube_master %q: it has %s", name, strings.Join(masters, ", "))
 	}

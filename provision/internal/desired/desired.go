@@ -40,6 +40,11 @@ type Inputs struct {
 	// Away says of a host that it could not be reached: nothing is asked of it.
 	Away func(name string) bool
 	Now  func() time.Time
+	// Only says of a host that the rest is none of this run's business; nil is of none.
+	Only func(name string) bool
+	// Drained must be so before a BIG-IP forgets anybody, and Gone before it is looked
+	// at for what should not be there: of nodes that are removed.
+	Drained, Gone []plan.ID
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
 	// Rendered remembers what was rendered before; it may be nil.
@@ -75,7 +80,9 @@ func Build(in Inputs) ([]resource.Resource, error) {
 		}
 	}
 	for _, h := range in.Cluster.Hosts() { // also those that are away: a Node is the API's
-		b.add(b.nodeObject(h))
+		if in.Only == nil || in.Only(h.Name) {
+			b.add(b.nodeObject(h))
+		}
 	}
 	b.gates()
 	if err := b.objects(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/pki"
@@ -164,16 +165,33 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 			}
 			return resource.ObjectState(o)
 		},
-		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+		Perform: func(ctx context.Context, w resource.World, c plan.Change) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
 			}
-			return api.ApplyNode(ctx, want)
+			if err := api.ApplyNode(ctx, want); err != nil || c.Before != nil || b.NewCluster() || w.Hosts[h.Name] == nil {
+				return err
+			}
+			return lookAgain(ctx, w, h)
 		},
 	}
 	if j := b.joiner(h.Name); j != nil && j.FormerNode != "" {
 		return anew(step, j)
 	}
 	return step
+}
+
+// lookAgain has a kubelet look for its Node that has run without, as on a host that was
+// removed while it was dead: it does so ever more seldom, after two minutes in the end.
+func lookAgain(ctx context.Context, w resource.World, h inventory.Host) error {
+	out, err := w.Host(h.Name)
+	if err != nil {
+		return err
+	}
+	runs, err := out.Probe(ctx, host.Cmd{Argv: []string{"systemctl", "is-active", manifests.KubeletUnit}})
+	if err != nil || runs.Exit != 0 {
+		return err
+	}
+	return begin(ctx, w, h)
 }
