@@ -35,9 +35,9 @@ func (e event) boundary() bool {
 // applyUntil runs apply. At the first of its events that is meant, it does something
 // to it, or to a host, and then sees it end. The event is the one at which that was,
 // if any was meant.
-func (c *cluster) applyUntil(t *testing.T, meant func(event) bool, do func(*os.Process)) (event, labkit.Result) {
+func (c *cluster) applyUntil(t *testing.T, meant func(event) bool, do func(*os.Process), flags ...string) (event, labkit.Result) {
 	t.Helper()
-	cmd := labkit.Command(t.Context(), os.Getenv("DROVER"), "-i", c.path(), "--log-format=json", "apply", "--auto-approve")
+	cmd := labkit.Command(t.Context(), os.Getenv("DROVER"), append([]string{"-i", c.path(), "--log-format=json", "apply", "--auto-approve"}, flags...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout = &stdout
 	pipe, err := cmd.StderrPipe()
