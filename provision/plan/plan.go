@@ -56,7 +56,7 @@ type Item struct {
 	Triggers []ID `json:"triggers,omitempty"`
 	// Serial names what must not be disturbed in two places at once: updates
 	// and restarts of items with the same word happen one after the other, each
-	// seen to be well before the next.
+	// seen to be well before the next, unless what is there serves nobody.
 	Serial string `json:"serial,omitempty"`
 	// Want is the state wanted; nil means absent.
 	Want State `json:"want"`

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
@@ -19,14 +18,10 @@ func TestLock(t *testing.T) {
 	spoil := func() {
 		c.root(t, node, "rm -f /etc/sysctl.d/99-zz-drover.conf /opt/drover/kube-proxy/*/record.drover")
 	}
-	start := func(flags ...string) *labkit.Background {
-		return labkit.Start(t, os.Getenv("DROVER"), append([]string{"-i", c.path(), "apply", "--auto-approve"}, flags...)...)
-	}
-
 	spoil()
 	runs := make([]*labkit.Background, 10)
 	for i := range runs {
-		runs[i] = start()
+		runs[i] = labkit.Start(t, os.Getenv("DROVER"), "-i", c.path(), "apply", "--auto-approve")
 	}
 	done := 0
 	for _, b := range runs {
@@ -44,20 +39,20 @@ func TestLock(t *testing.T) {
 	c.inSync(t)
 
 	spoil()
-	paused := start("--lock-lease=5s")
-	labkit.Await(t, time.Minute, "its first change", func() error { // others, which take longer, are under way
-		_, err := c.try(t.Context(), node, "test -e /etc/sysctl.d/99-zz-drover.conf")
-		return err
-	})
-	err := paused.Signal(syscall.SIGSTOP)
-	r := c.drover(t, "apply", "--auto-approve", "--lock-wait=2m")
-	before := c.allTraces(t)
-	if err := errors.Join(err, paused.Signal(syscall.SIGCONT)); err != nil {
-		t.Fatal(err)
-	}
-	late := paused.Result()
-	if r.Code != 0 || late.Code != 75 || !strings.Contains(late.Stderr, "the fleet's lock was lost") {
-		t.Errorf("the one after it: %s\nthe paused one: %s", r, late)
+	// In the middle of what takes a second at least, and has another change behind it.
+	long := event{"started", node + "/artifact:kube-proxy"}
+	var r labkit.Result
+	var before traces
+	at, late := c.applyUntil(t, func(e event) bool { return e == long }, func(p *os.Process) {
+		err := p.Signal(syscall.SIGSTOP)
+		r = c.drover(t, "apply", "--auto-approve", "--lock-wait=2m")
+		before = c.allTraces(t)
+		if err := errors.Join(err, p.Signal(syscall.SIGCONT)); err != nil {
+			t.Error(err)
+		}
+	}, "--lock-lease=5s")
+	if at != long || r.Code != 0 || late.Code != 75 || !strings.Contains(late.Stderr, "the fleet's lock was lost") {
+		t.Errorf("paused at %q; the one after it: %s\nthe paused one: %s", at, r, late)
 	}
 	expectMoved(t, before, c.allTraces(t), touched{})
 	c.inSync(t)

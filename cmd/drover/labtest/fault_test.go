@@ -35,9 +35,9 @@ func (e event) boundary() bool {
 // applyUntil runs apply. At the first of its events that is meant, it does something
 // to it, or to a host, and then sees it end. The event is the one at which that was,
 // if any was meant.
-func (c *cluster) applyUntil(t *testing.T, meant func(event) bool, do func(*os.Process)) (event, labkit.Result) {
+func (c *cluster) applyUntil(t *testing.T, meant func(event) bool, do func(*os.Process), flags ...string) (event, labkit.Result) {
 	t.Helper()
-	return c.droverUntil(t, meant, do, "apply", "--auto-approve")
+	return c.droverUntil(t, meant, do, append([]string{"apply", "--auto-approve"}, flags...)...)
 }
 
 // droverUntil is applyUntil with another command.
@@ -82,8 +82,9 @@ type disturbance struct {
 	prepare, strike, mend func(t *testing.T, c *cluster, host string)
 }
 
-// shrink leaves no room in /opt. It is told again when somebody was quicker.
-const shrink = `for i in $(seq 20); do mount -o remount,size=$(df --output=used -k /opt | tail -n 1)k /opt && exit; done; exit 1`
+// shrink leaves next to no room in /opt: none would be less than is used by the time
+// it is told. It is told again when somebody was quicker still.
+const shrink = `for i in $(seq 20); do mount -o remount,size=$(($(df --output=used -k /opt | tail -n 1) + 4096))k /opt && exit; done; exit 1`
 
 func disturbances() []disturbance {
 	nothing := func(*testing.T, *cluster, string) {}

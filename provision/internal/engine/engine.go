@@ -250,9 +250,18 @@ func notDone(need *node) error {
 	return fmt.Errorf("needs %s, which was %s", need.change.ID, need.outcome.Kind)
 }
 
+// disturbs tells whether somebody is served by what is changed.
+func (r *run) disturbs(c plan.Change) bool {
+	if c.Action == plan.Create {
+		return false
+	}
+	guarded, ok := r.Resources[c.ID].(resource.Guarded)
+	return !ok || !guarded.Idle(c.Before)
+}
+
 // mayDisturb asks what must not be disturbed at every moment whether it may be now.
 func (r *run) mayDisturb(c plan.Change) error {
-	if c.Action == plan.Create {
+	if !r.disturbs(c) {
 		return nil
 	}
 	r.mu.Lock()
@@ -270,7 +279,7 @@ func (r *run) mayDisturb(c plan.Change) error {
 // for its turn.
 func (r *run) places(c plan.Change) []*places {
 	var out []*places
-	if c.Serial != "" && c.Action != plan.Create {
+	if c.Serial != "" && r.disturbs(c) {
 		out = append(out, r.serial[c.Serial])
 	}
 	if _, ok := r.Resources[c.ID].(resource.Written); !ok && !r.passive(c.ID) {
@@ -375,7 +384,7 @@ func (r *run) stopBehind(c plan.Change, err error) {
 	if r.broken[c.ID.Host()] == nil {
 		r.broken[c.ID.Host()] = fmt.Errorf("%s failed on this host: %w", c.ID.What(), err)
 	}
-	if c.Serial != "" && c.Action != plan.Create && r.halted[c.Serial] == nil {
+	if c.Serial != "" && r.disturbs(c) && r.halted[c.Serial] == nil {
 		r.halted[c.Serial] = fmt.Errorf("%s failed, and is not done in a second place", c.ID)
 	}
 }

@@ -40,7 +40,10 @@ type thing struct {
 	lies  bool  // claims success, does nothing
 	waits bool  // only waits for somebody else
 	held  error // why now is no time to disturb it
+	idle  bool  // nobody is served by it as it is
 }
+
+func (t thing) Idle(plan.State) bool { return t.idle }
 
 func (t thing) Spared(context.Context, resource.World) error { return t.held }
 
@@ -70,7 +73,7 @@ func (t thing) Apply(ctx context.Context, _ resource.World, c plan.Change) error
 	t.w.now[c.Serial]++
 	t.w.within[c.ID.Host()]++
 	t.w.most = max(t.w.most, t.w.within[c.ID.Host()])
-	if c.Serial != "" && c.Action != plan.Create && t.w.now[c.Serial] > 1 {
+	if c.Serial != "" && c.Action != plan.Create && !t.idle && t.w.now[c.Serial] > 1 {
 		t.w.mu.Unlock()
 		return errors.New("two at once")
 	}

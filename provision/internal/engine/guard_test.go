@@ -88,6 +88,27 @@ func TestAfterAFailureNoSecondPlaceIsDisturbed(t *testing.T) {
 	})
 }
 
+// What serves nobody is changed everywhere at once, be it that each needs the others
+// to come up, as the etcds of a cluster whose beginning was killed; and one that fails
+// keeps no other from it.
+func TestWhatServesNobodyIsChangedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		var etcds []thing
+		for _, host := range []string{"a", "b", "c"} {
+			x := w.thing(host, "etcd", time.Minute)
+			x.item.Serial, x.idle, x.held = "etcd", true, errors.New("0 of 3 members answer")
+			etcds = append(etcds, x)
+		}
+		etcds[0].err, etcds[0].takes = errors.New("its disk is broken"), time.Second
+		begun := time.Now()
+		r, _ := execute(t, t.Context(), w, 1, plan.State{"is": "old"}, etcds...)
+		if got := outcomes(r); got != "a/thing:etcd failed, b/thing:etcd done, c/thing:etcd done" || time.Since(begun) > time.Minute {
+			t.Errorf("%s after %s", got, time.Since(begun))
+		}
+	})
+}
+
 func firstOf(ids []plan.ID, name string) int {
 	return slices.IndexFunc(ids, func(i plan.ID) bool { return i == id(i.Host(), name) })
 }

@@ -44,6 +44,9 @@ type Guarded interface {
 	// Spared is nil when the thing may be disturbed now, and else says who is
 	// missing. It touches nothing.
 	Spared(ctx context.Context, w World) error
+	// Idle tells whether the thing, as it was seen, serves nobody, so that nobody is
+	// disturbed whatever is done to it.
+	Idle(before plan.State) bool
 }
 
 // write makes a Written by itself.

@@ -104,6 +104,13 @@ func (u Unit) Spared(ctx context.Context, w World) error {
 	return nil
 }
 
+// Idle tells whether the unit did not run. One that is coming up may serve by the time
+// it is its turn. Three etcds of which none runs come up together or not at all.
+func (u Unit) Idle(before plan.State) bool {
+	is, _, _ := strings.Cut(before["active"], ",")
+	return is == "inactive" || is == "failed"
+}
+
 // NotSparedError is a unit that was left as it is, because those like it on other
 // hosts are too few to do without it.
 type NotSparedError struct {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/plan"
 )
 
 // here is this machine, with a directory that stands for OptDir.
@@ -220,6 +221,18 @@ func TestUnverifiedIsNotRead(t *testing.T) {
 		}
 		if have["files"] != want {
 			t.Errorf("verify %v: %q, want %q", verify, have["files"], want)
+		}
+	}
+}
+
+// A unit that runs, or is coming up, serves somebody or may by its turn.
+func TestIdleUnits(t *testing.T) {
+	for active, want := range map[string]bool{
+		"inactive": true, "failed": true, "inactive, its file changed since": true,
+		"active": false, "active, its file changed since": false, "activating": false, "deactivating": false, "reloading": false, "": false,
+	} {
+		if got := (Unit{}).Idle(plan.State{"active": active}); got != want {
+			t.Errorf("%q: %v", active, got)
 		}
 	}
 }

@@ -141,6 +141,21 @@ func TestWriteScriptKeepsTheOldFile(t *testing.T) {
 	}
 }
 
+// What is left of a write when the host loses power goes with the next one of that
+// file, and of no other.
+func TestWriteScriptAfterPowerLoss(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".drover.f.0123456789", ".drover.f.g.0123456789", ".drover.g.0123456789"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, stderr, exit := shell(t, writeLine(t, dir+"/f", "0644", "1"), "x"); exit != 0 {
+		t.Error(stderr)
+	}
+	onlyFile(t, dir, ".drover.f.g.0123456789 .drover.g.0123456789 f")
+}
+
 // A directory is not replaced and nothing is put into it; a symlink is replaced,
 // not followed; a parent's mode is its owner's affair.
 func TestWriteScriptAndWhatIsThere(t *testing.T) {

@@ -25,7 +25,11 @@ while [ "$n" -lt "$count" ]; do
 	shift 4
 	dir=${dst%/*}; dir=${dir:-/}
 	[ -d "$dir" ] || (umask 022; mkdir -p -- "$dir")
-	tmp=$(mktemp -- "$dir/.drover.XXXXXXXXXX")
+	tmp=$dir/.drover.${dst##*/}
+	set +f # what a host left that lost power; whoever still writes there cannot rename it then
+	for old in "$tmp".??????????; do [ ! -e "$old" ] || rm -f -- "$old"; done
+	set -f
+	tmp=$(mktemp -- "$tmp.XXXXXXXXXX")
 	tmps=$tmps$tmp$IFS
 	head -c "$size" > "$tmp"
 	have=$(wc -c < "$tmp")
