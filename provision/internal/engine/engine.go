@@ -250,29 +250,6 @@ func notDone(need *node) error {
 	return fmt.Errorf("needs %s, which was %s", need.change.ID, need.outcome.Kind)
 }
 
-// disturbs tells whether somebody is served by what is changed.
-func (r *run) disturbs(c plan.Change) bool {
-	if c.Action == plan.Create {
-		return false
-	}
-	guarded, ok := r.Resources[c.ID].(resource.Guarded)
-	return !ok || !guarded.Idle(c.Before)
-}
-
-// mayDisturb asks what must not be disturbed at every moment whether it may be now.
-func (r *run) mayDisturb(c plan.Change) error {
-	if !r.disturbs(c) {
-		return nil
-	}
-	r.mu.Lock()
-	err := r.halted[c.Serial]
-	r.mu.Unlock()
-	if guarded, ok := r.Resources[c.ID].(resource.Guarded); ok && err == nil {
-		err = guarded.Spared(r.ctx, r.World)
-	}
-	return err
-}
-
 // places are what a change has to have a place in: one on its host, unless all of
 // its kind takes one command or it only waits, and for what must not be disturbed twice at once,
 // the only one there is; that first, so that nobody occupies a host while waiting
@@ -370,22 +347,6 @@ func (r *run) skip(c plan.Change, err error) report.Outcome {
 func (r *run) leave(c plan.Change, kind report.Kind, err error) report.Outcome {
 	r.tell(report.Event{Kind: kind, ID: c.ID, Action: c.Action, Err: err})
 	return report.Outcome{Change: c, Kind: kind, Err: err}
-}
-
-// stopBehind sees to it that after a failure nothing more is done on the host, and
-// that what is disturbed in one place after the other is in no further place.
-func (r *run) stopBehind(c plan.Change, err error) {
-	if c.ID.Host() == plan.ClusterHost || r.passive(c.ID) {
-		return // no machine, or nothing of it: what depends on it is skipped, nothing else
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken[c.ID.Host()] == nil {
-		r.broken[c.ID.Host()] = fmt.Errorf("%s failed on this host: %w", c.ID.What(), err)
-	}
-	if c.Serial != "" && r.disturbs(c) && r.halted[c.Serial] == nil {
-		r.halted[c.Serial] = fmt.Errorf("%s failed, and is not done in a second place", c.ID)
-	}
 }
 
 // passive reports whether a change only waits for somebody else, who may take a
