@@ -55,7 +55,7 @@ func (s *Session) meet(ctx context.Context) error {
 }
 
 func unnamed(m cluster.Member) string {
-	return fmt.Sprintf("%s is a member but the inventory does not name it: kept; `drover node remove %[1]s` removes it", m.Name)
+	return fmt.Sprintf("%s is a member but the inventory does not name it: kept; name it there again, or look for the file of the inventory that is missing: drover does not remove members yet", m.Name)
 }
 
 // keep is who stays on every list besides the inventory's hosts. Where the API could

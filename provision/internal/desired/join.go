@@ -42,7 +42,7 @@ func (b *builder) etcdJoin(h inventory.Host) resource.Step {
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			if !b.NewCluster() {
-				return errors.New("it has no data, and the cluster exists: a master is added with `drover node add`, and one that lost its data is replaced with `drover node replace`")
+				return errors.New("it has no data, and the cluster exists: drover does not add masters to one, or replace one that lost its data, yet; nothing was started here")
 			}
 			join := manifests.EtcdJoin{New: true, Token: b.Cluster.Name + "-" + b.Bundle.UID(), Members: map[string]netip.Addr{}}
 			for _, m := range b.Cluster.KubeMasters {

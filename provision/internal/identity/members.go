@@ -49,7 +49,7 @@ func replaced(h inventory.Host, snap facts.Snapshot, reached bool, m cluster.Mem
 	_, noted := snap.Texts[membership.Path]
 	_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
 	moved := m.Address.IsValid() && m.Address != h.Address
-	back := fmt.Sprintf("set its address back to %s; to put another machine in its place, use `drover node replace %s`", m.Address, h.Name)
+	back := fmt.Sprintf("set its address back to %s: drover does not put another machine in a member's place yet", m.Address)
 	switch {
 	case moved && !reached:
 		return &diag.Problem{
@@ -74,7 +74,7 @@ func replaced(h inventory.Host, snap facts.Snapshot, reached bool, m cluster.Mem
 		return &diag.Problem{
 			Summary: fmt.Sprintf("%s belongs to no cluster, but etcd has a member of that name", h.Name),
 			Detail:  "It is another machine, or lost its disk. Begun anew under that name, it would lack what the member has confirmed.",
-			Fix:     fmt.Sprintf("to let it take the member's place, use `drover node replace %s`; if it is not the machine you mean, correct its address", h.Name),
+			Fix:     "correct its address, or give the machine a name of its own: drover does not let another take a member's place yet",
 		}
 	}
 	return nil
