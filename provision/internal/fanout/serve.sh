@@ -4,8 +4,24 @@ listening() {
   done </proc/net/tcp
   return 1
 }
+# Several releases may come to a host at once: one begins to serve, the others wait
+# for it, because who is told of a copy asks for it in the next moment.
+moments='1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20'
 serve() {
-  mkdir "$copies/serving" 2>/dev/null || return 0 # it does already
+  if mkdir "$copies/serving" 2>/dev/null; then
+    begin && : >"$copies/serving/ready" && return
+    rm -rf -- "$copies/serving"
+    return 1
+  fi
+  for i in $moments $moments $moments; do
+    [ ! -e "$copies/serving/ready" ] || return 0
+    [ -d "$copies/serving" ] || break
+    sleep 0.1
+  done
+  echo "nothing listens at $at" >&2
+  return 1
+}
+begin() {
   # What a run that was killed has left.
   systemctl stop "$prefix*.service" 2>/dev/null || :
   for old in "${copies%/*}"/*; do [ "$old" = "$copies" ] || rm -rf -- "$old"; done
@@ -33,7 +49,7 @@ LISTEN
   systemd-run --quiet --collect --unit="$unit" --property=User=nobody --property=NoNewPrivileges=yes \
     --property=TasksMax=64 --property=RuntimeMaxSec="$seconds" --property=ExecStopPost="+/bin/rm -rf $copies" --property=ExecStopPost="-+/bin/rmdir ${copies%/*}" \
     sh "$copies/serving/listen" "$copies" "$nonce" "$at" "$sshd" || return
-  for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  for i in $moments; do
     listening && return 0
     sleep 0.1
   done
@@ -41,4 +57,4 @@ LISTEN
   systemctl stop "$unit.service"
   return 1
 }
-if serve; then echo drover-serves; else rm -rf -- "$copies/serving"; fi
+if serve; then echo drover-serves; fi

@@ -160,7 +160,7 @@ func (a Artifact) get(way fanout.Way) string {
 		// What an earlier run has sent it and no more is of no use now.
 		return fmt.Sprintf(`rm -f ../.sent
 command -v curl >/dev/null || { echo "there is no curl here" >&2; exit 127; }
-curl --fail --silent --show-error --noproxy '*' --connect-timeout 5 --retry 2 --retry-delay 1 --retry-connrefused --speed-limit 10000 --speed-time 30 --output .download %s || {
+curl --fail --silent --show-error --noproxy '*' --connect-timeout 5 --speed-limit 10000 --speed-time 30 --output .download %s || {
   code=$?
   [ "$code" -ne 23 ] || exit 23
   echo "%s: no copy comes from "%s >&2

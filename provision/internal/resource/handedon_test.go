@@ -31,7 +31,9 @@ type shell struct {
 	name     string
 	top, bin string
 	address  netip.Addr
-	ran      []string
+
+	mu  sync.Mutex
+	ran []string
 }
 
 func newShell(t *testing.T, name string, n byte) *shell {
@@ -92,7 +94,9 @@ func (h *shell) Run(_ context.Context, c host.Cmd) (host.Result, error) {
 	if err != nil {
 		return host.Result{}, err
 	}
+	h.mu.Lock()
 	h.ran = append(h.ran, string(script))
+	h.mu.Unlock()
 	cmd := h.command("dash", "-s")
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(string(script), OptDir, h.top))
 	var out, errs bytes.Buffer
@@ -251,6 +255,37 @@ func TestHostsHandReleasesOn(t *testing.T) {
 		if !strings.Contains(string(props), want) {
 			t.Errorf("its unit lacks %s: %s", want, props)
 		}
+	}
+}
+
+// Of two releases that come to a host at once, neither is handed on before something
+// listens, however long that takes to begin.
+func TestNobodyIsToldOfACopyTooEarly(t *testing.T) {
+	a, b := newShell(t, "a", 1), newShell(t, "b", 2)
+	run := filepath.Join(a.bin, "systemd-run")
+	script, err := os.ReadFile(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(run, []byte(strings.Replace(string(script), "\n", "\nsleep 0.5\n", 1)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	url, asked := origin(t, map[string]string{"/kubelet": "kubelet", "/kube-proxy": "kube-proxy"})
+	releases := []Artifact{release(url+"/kubelet", "kubelet", "kubelet"), release(url+"/kube-proxy", "kube-proxy", "kube-proxy")}
+	peers, warned, _ := distribution(releases, a, b)
+	var all sync.WaitGroup
+	for _, r := range releases {
+		all.Go(func() {
+			for _, h := range []*shell{a, b} { // b asks a as soon as it is told of it
+				if err := apply(t, peers, r, h); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if asked("/kubelet") != 1 || asked("/kube-proxy") != 1 || len(warned.all) > 0 {
+		t.Errorf("the origin was asked %d and %d times; warnings: %q", asked("/kubelet"), asked("/kube-proxy"), warned.all)
 	}
 }
 
