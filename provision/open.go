@@ -172,8 +172,9 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	defer scopes() // nobody may have been reached
 	s.seen = map[string]facts.Snapshot{}
 	var mu sync.Mutex
+	whole := ctx
 	s.reach(ctx, s.targets(), wanted, func(ctx context.Context, conn *ssh.Conn) error {
-		snap, err := s.lookFirst(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
+		snap, err := s.lookFirst(ctx, whole, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
 		if err != nil {
 			return err
 		}
@@ -186,8 +187,8 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 
 // lookFirst is the first look at a host. The first master is asked for the cluster's
 // keys with the same command: it is the one that keeps them, unless something is
-// wrong with it.
-func (s *Session) lookFirst(ctx context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
+// wrong with it. With them the cluster is asked while the others are still looked at.
+func (s *Session) lookFirst(ctx, whole context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
 	if masters := s.Cluster.KubeMasters; len(masters) == 0 || conn.Name() != masters[0].Name {
 		return s.lookAt(ctx, conn, scope)
 	}
@@ -195,6 +196,9 @@ func (s *Session) lookFirst(ctx context.Context, conn *ssh.Conn, scope facts.Sco
 	if err == nil {
 		// Whoever has no whole bundle is no keeper, and who should have one is asked again.
 		s.firstKeys, _ = trust.Parse(printed)
+	}
+	if s.firstKeys != nil && len(s.resources) > 0 {
+		s.lookAhead(whole, conn, s.firstKeys)
 	}
 	return snap, err
 }
@@ -290,10 +294,13 @@ func (s *Session) meeting(ctx context.Context, bundle *trust.Bundle) *cluster.Ac
 }
 
 // way is the way to the cluster, not yet open.
-func (s *Session) way(bundle *trust.Bundle) *cluster.Access {
+func (s *Session) way(bundle *trust.Bundle) *cluster.Access { return s.wayBy(bundle, s.conns) }
+
+// wayBy is the way over these connections.
+func (s *Session) wayBy(bundle *trust.Bundle, conns map[string]*ssh.Conn) *cluster.Access {
 	a := &cluster.Access{Port: uint16(s.Cluster.API.Port), Bundle: bundle, Now: s.options.Now, Permit: s.permit} //nolint:gosec // a validated port
 	for _, m := range s.Cluster.KubeMasters {
-		if conn := s.conns[m.Name]; conn != nil {
+		if conn := conns[m.Name]; conn != nil {
 			a.Masters = append(a.Masters, cluster.Master{Name: m.Name, Address: m.Address, Dial: conn.DialContext})
 		}
 	}
@@ -311,7 +318,7 @@ func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
 		seen.Cluster = cmp.Or(s.glance, s.access.Glance())
 		s.glance = nil
 	}
-	items := s.items
+	items, told := s.items, s.told()
 	states := make([]plan.State, len(items))
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -323,6 +330,10 @@ func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
 					return context.Cause(ctx)
 				}
 				var err error
+				if state, ok := told[items[i].ID]; ok {
+					states[i] = state
+					continue
+				}
 				if states[i], err = s.resources[i].Observe(ctx, seen); err != nil {
 					return fmt.Errorf("looking at %s: %w", items[i].ID, err)
 				}

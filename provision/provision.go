@@ -62,6 +62,7 @@ type Session struct {
 	firstKeys *trust.Bundle // that the first master holds; nil when it holds none that is whole
 	access    *cluster.Access
 	glance    *cluster.Access // at the moment of the look, for the first plan; nil once that is made
+	ahead     *ahead          // what was asked meanwhile, for the first plan; nil once that is made
 	kept      desired.Kept
 	resources []resource.Resource
 	items     []plan.Item // of the resources
@@ -235,6 +236,7 @@ func (s *Session) gates() map[plan.ID]resource.Gate {
 
 // Close ends the connections.
 func (s *Session) Close() {
+	s.ahead.end()
 	if s.access != nil {
 		s.access.Close()
 	}
