@@ -37,7 +37,7 @@ const spread = 50 * time.Millisecond
 // something with it as soon as it is known what: nobody waits for the slowest to
 // connect, and meanwhile the next ones are connected to. One that there is is used
 // again.
-func (s *Session) reach(ctx context.Context, targets []ssh.Target, known <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
+func (s *Session) reach(ctx context.Context, targets []ssh.Target, known func(name string) <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
 	had := s.conns
 	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
 	var mu sync.Mutex
@@ -64,7 +64,7 @@ func (s *Session) reach(ctx context.Context, targets []ssh.Target, known <-chan 
 		}
 		<-turns
 		select {
-		case <-known:
+		case <-known(t.Name):
 		case <-ctx.Done():
 		}
 		turns <- struct{}{}
@@ -172,8 +172,8 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	defer scopes() // nobody may have been reached
 	s.seen = map[string]facts.Snapshot{}
 	var mu sync.Mutex
-	whole := ctx
-	s.reach(ctx, s.targets(), wanted, func(ctx context.Context, conn *ssh.Conn) error {
+	whole, targets := ctx, s.targets()
+	s.reach(ctx, targets, s.firstMasterFirst(ctx, targets, wanted), func(ctx context.Context, conn *ssh.Conn) error {
 		snap, err := s.lookFirst(ctx, whole, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
 		if err != nil {
 			return err
@@ -185,6 +185,38 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	})
 }
 
+// crowd are hosts of which one is lost among the others.
+const crowd = 256
+
+// leadTime is how long the others wait for the first master at most.
+const leadTime = 50 * time.Millisecond
+
+// firstMasterFirst has hosts of a crowd looked at when what is wanted is known and the
+// first master was looked at: with what it holds the cluster can be asked meanwhile.
+func (s *Session) firstMasterFirst(ctx context.Context, targets []ssh.Target, wanted <-chan struct{}) func(name string) <-chan struct{} {
+	s.led = make(chan struct{})
+	others := make(chan struct{})
+	if len(targets) <= crowd || len(s.Cluster.KubeMasters) == 0 {
+		return func(string) <-chan struct{} { return wanted }
+	}
+	go func() {
+		defer close(others)
+		<-wanted
+		ctx, cancel := context.WithTimeout(ctx, leadTime)
+		defer cancel()
+		select {
+		case <-s.led:
+		case <-ctx.Done():
+		}
+	}()
+	return func(name string) <-chan struct{} {
+		if name == s.Cluster.KubeMasters[0].Name {
+			return wanted
+		}
+		return others
+	}
+}
+
 // lookFirst is the first look at a host. The first master is asked for the cluster's
 // keys with the same command: it is the one that keeps them, unless something is
 // wrong with it. With them the cluster is asked while the others are still looked at.
@@ -192,6 +224,7 @@ func (s *Session) lookFirst(ctx, whole context.Context, conn *ssh.Conn, scope fa
 	if masters := s.Cluster.KubeMasters; len(masters) == 0 || conn.Name() != masters[0].Name {
 		return s.lookAt(ctx, conn, scope)
 	}
+	defer close(s.led)
 	snap, printed, err := facts.ProbeAfter(ctx, conn, scope, trust.Script())
 	if err == nil {
 		// Whoever has no whole bundle is no keeper, and who should have one is asked again.

@@ -62,6 +62,7 @@ type Session struct {
 	firstKeys *trust.Bundle // that the first master holds; nil when it holds none that is whole
 	access    *cluster.Access
 	glance    *cluster.Access // at the moment of the look, for the first plan; nil once that is made
+	led       chan struct{}   // closed when the first master was looked at
 	ahead     *ahead          // what was asked meanwhile, for the first plan; nil once that is made
 	kept      desired.Kept
 	resources []resource.Resource
