@@ -15,6 +15,7 @@ import (
 // ahead is what a cluster's API says of objects while hosts are still looked at: of a
 // thousand hosts the first master is known long before the last.
 type ahead struct {
+	wanted []resource.Resource // that it looked at
 	states map[plan.ID]plan.State // once done; without those that could not be told
 	stop   context.CancelFunc
 	done   chan struct{}
@@ -27,25 +28,25 @@ const aheadAtOnce = 16
 // the master holds.
 func (s *Session) lookAhead(ctx context.Context, conn *ssh.Conn, keys *trust.Bundle) {
 	ctx, stop := context.WithCancel(ctx)
-	a := &ahead{states: map[plan.ID]plan.State{}, stop: stop, done: make(chan struct{})}
+	a := &ahead{wanted: s.resources, states: map[plan.ID]plan.State{}, stop: stop, done: make(chan struct{})}
 	s.ahead = a
 	access := s.wayBy(keys, map[string]*ssh.Conn{conn.Name(): conn})
 	access.Open()
 	go func() {
 		defer close(a.done)
 		defer access.Close()
-		a.look(ctx, access.Glance(), s.resources)
+		a.look(ctx, access.Glance())
 	}()
 }
 
-func (a *ahead) look(ctx context.Context, glance *cluster.Access, wanted []resource.Resource) {
+func (a *ahead) look(ctx context.Context, glance *cluster.Access) {
 	if _, err := glance.API(ctx); err != nil {
 		return // it is asked again, and by way of the others as well
 	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	places := make(chan struct{}, aheadAtOnce)
-	for _, r := range wanted {
+	for _, r := range a.wanted {
 		o, ok := r.(resource.Object)
 		if !ok {
 			continue
@@ -73,7 +74,8 @@ func (a *ahead) end() {
 	}
 }
 
-// told is what the look ahead told, when it was a look at this cluster; it counts once.
+// told is what the look ahead told, when it was a look at this cluster and for what is
+// wanted of it still: who is away or kept changes that. It counts once.
 func (s *Session) told() map[plan.ID]plan.State {
 	a := s.ahead
 	s.ahead = nil
@@ -81,7 +83,8 @@ func (s *Session) told() map[plan.ID]plan.State {
 		return nil
 	}
 	defer a.end()
-	if s.verdict.Standing != identity.Existing || s.verdict.Keeper != s.Cluster.KubeMasters[0].Name {
+	same := len(s.resources) > 0 && len(a.wanted) > 0 && &a.wanted[0] == &s.resources[0]
+	if !same || s.verdict.Standing != identity.Existing || s.verdict.Keeper != s.Cluster.KubeMasters[0].Name {
 		return nil
 	}
 	<-a.done

@@ -2,10 +2,12 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/identity"
+	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -14,18 +16,21 @@ import (
 func TestAheadCountsOnce(t *testing.T) {
 	cluster := &inventory.Cluster{KubeMasters: []inventory.Host{{Name: "m1"}, {Name: "m2"}}}
 	id := plan.NewID(plan.ClusterHost, "object", "Namespace default")
+	first := []resource.Resource{resource.Step{ID: id}}
 	for name, c := range map[string]struct {
 		verdict identity.Verdict
+		wanted  []resource.Resource
 		want    int
 	}{
-		"the first master's":  {identity.Verdict{Standing: identity.Existing, Keeper: "m1"}, 1},
-		"another's":           {identity.Verdict{Standing: identity.Existing, Keeper: "m2"}, 0},
-		"one yet to be begun": {identity.Verdict{Standing: identity.New, Keeper: "m1"}, 0},
+		"the first master's":          {identity.Verdict{Standing: identity.Existing, Keeper: "m1"}, first, 1},
+		"another's":                   {identity.Verdict{Standing: identity.Existing, Keeper: "m2"}, first, 0},
+		"one yet to be begun":         {identity.Verdict{Standing: identity.New, Keeper: "m1"}, first, 0},
+		"of which more is wanted now": {identity.Verdict{Standing: identity.Existing, Keeper: "m1"}, slices.Clone(first), 0},
 	} {
 		ctx, stop := context.WithCancel(t.Context())
-		a := &ahead{states: map[plan.ID]plan.State{id: {"fields": "as wanted"}}, stop: stop, done: make(chan struct{})}
+		a := &ahead{wanted: first, states: map[plan.ID]plan.State{id: {"fields": "as wanted"}}, stop: stop, done: make(chan struct{})}
 		close(a.done)
-		s := &Session{Cluster: cluster, verdict: c.verdict, ahead: a}
+		s := &Session{Cluster: cluster, verdict: c.verdict, resources: c.wanted, ahead: a}
 		if told := s.told(); len(told) != c.want {
 			t.Errorf("%s: %v", name, told)
 		}

@@ -20,7 +20,6 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
-	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/ssh"
@@ -155,104 +154,6 @@ func (s *Session) target(name string, address netip.Addr, how inventory.SSH) ssh
 		t.SudoPassword = func(context.Context) (string, error) { return how.BecomePassword.Reveal(), nil }
 	}
 	return t
-}
-
-// look connects to each host and probes it, once, for all that is wanted there,
-// when that is known.
-func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
-	scopes := sync.OnceValue(func() map[string][]facts.Scope {
-		<-wanted
-		all := map[string][]facts.Scope{}
-		for _, r := range s.resources {
-			name := r.Item().ID.Host()
-			all[name] = append(all[name], r.Scope())
-		}
-		return all
-	})
-	defer scopes() // nobody may have been reached
-	s.seen = map[string]facts.Snapshot{}
-	var mu sync.Mutex
-	whole, targets := ctx, s.targets()
-	s.reach(ctx, targets, s.firstMasterFirst(ctx, targets, wanted), func(ctx context.Context, conn *ssh.Conn) error {
-		snap, err := s.lookFirst(ctx, whole, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		s.seen[conn.Name()] = snap
-		return nil
-	})
-}
-
-// crowd are hosts of which one is lost among the others.
-const crowd = 256
-
-// leadTime is how long the others wait for the first master at most.
-const leadTime = 50 * time.Millisecond
-
-// firstMasterFirst has hosts of a crowd looked at when what is wanted is known and the
-// first master was looked at: with what it holds the cluster can be asked meanwhile.
-func (s *Session) firstMasterFirst(ctx context.Context, targets []ssh.Target, wanted <-chan struct{}) func(name string) <-chan struct{} {
-	s.led = make(chan struct{})
-	others := make(chan struct{})
-	if len(targets) <= crowd || len(s.Cluster.KubeMasters) == 0 {
-		return func(string) <-chan struct{} { return wanted }
-	}
-	go func() {
-		defer close(others)
-		<-wanted
-		ctx, cancel := context.WithTimeout(ctx, leadTime)
-		defer cancel()
-		select {
-		case <-s.led:
-		case <-ctx.Done():
-		}
-	}()
-	return func(name string) <-chan struct{} {
-		if name == s.Cluster.KubeMasters[0].Name {
-			return wanted
-		}
-		return others
-	}
-}
-
-// lookFirst is the first look at a host. The first master is asked for the cluster's
-// keys with the same command: it is the one that keeps them, unless something is
-// wrong with it. With them the cluster is asked while the others are still looked at.
-func (s *Session) lookFirst(ctx, whole context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
-	if masters := s.Cluster.KubeMasters; len(masters) == 0 || conn.Name() != masters[0].Name {
-		return s.lookAt(ctx, conn, scope)
-	}
-	defer close(s.led)
-	snap, printed, err := facts.ProbeAfter(ctx, conn, scope, trust.Script())
-	if err == nil {
-		// Whoever has no whole bundle is no keeper, and who should have one is asked again.
-		s.firstKeys, _ = trust.Parse(printed)
-	}
-	if s.firstKeys != nil && len(s.resources) > 0 {
-		s.lookAhead(whole, conn, s.firstKeys)
-	}
-	return snap, err
-}
-
-// lookAgain is a look at a host that was connected to.
-func (s *Session) lookAgain(ctx context.Context, name string, scope facts.Scope) (facts.Snapshot, error) {
-	conn := s.conns[name]
-	if conn == nil {
-		return facts.Snapshot{}, fmt.Errorf("%s: no connection to it", name)
-	}
-	return s.lookAt(ctx, conn, scope)
-}
-
-// lookAt is one look at a host, or at what a BIG-IP's routing shell shows.
-func (s *Session) lookAt(ctx context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
-	for _, b := range s.Cluster.BigIPs {
-		if b.Name == conn.Name() {
-			return facts.RoutingShell(ctx, conn)
-		}
-	}
-	return facts.Probe(ctx, conn, scope)
 }
 
 // each does the same for all hosts at once, within the limit.
