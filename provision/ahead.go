@@ -15,7 +15,7 @@ import (
 // ahead is what a cluster's API says of objects while hosts are still looked at: of a
 // thousand hosts the first master is known long before the last.
 type ahead struct {
-	wanted []resource.Resource // that it looked at
+	wanted []resource.Resource    // that it looked at
 	states map[plan.ID]plan.State // once done; without those that could not be told
 	stop   context.CancelFunc
 	done   chan struct{}
