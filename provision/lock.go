@@ -140,7 +140,7 @@ func (s *Session) noted() []string {
 func (s *Session) fence(c *ssh.Conn) {
 	held := s.holding
 	c.Fence(ssh.Fence{
-		Epoch: held.Epoch, Check: held.Check, Bare: !hostNames(s.Cluster)[c.Name()],
+		Epoch: held.Epoch, Check: held.Check, Bare: isBigIP(s.Cluster, c.Name()),
 		Outrun: func(err error) { held.Lost(err.Error()) },
 	})
 }
@@ -164,7 +164,7 @@ func (l *Lock) Masters() []string { return l.held.Masters() }
 
 // Release gives the lock back, and has the masters remember how the run ended.
 func (l *Lock) Release(outcome Outcome) {
-	l.release(outcome, nil)
+	l.release(outcome, l.session.wiped)
 }
 
 // release does it where a reset has left something to give back: from hosts that

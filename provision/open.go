@@ -131,7 +131,8 @@ func (s *Session) hostEnded(sink report.Sink, name, what string, begun time.Time
 // looking is what is done to each host at first.
 const looking = "look"
 
-// targets are how the hosts are reached, and the BIG-IPs that drover configures.
+// targets are how the hosts are reached that the run has to do with, and the BIG-IPs
+// that drover configures.
 func (s *Session) targets() []ssh.Target {
 	var targets []ssh.Target
 	for _, h := range s.Cluster.Hosts() {
@@ -142,7 +143,7 @@ func (s *Session) targets() []ssh.Target {
 			targets = append(targets, s.target(b.Name, b.PeerAddress, b.SSH))
 		}
 	}
-	return targets
+	return slices.DeleteFunc(targets, func(t ssh.Target) bool { return !s.options.Nodes.Concerns(s.Cluster, t.Name) })
 }
 
 func (s *Session) target(name string, address netip.Addr, how inventory.SSH) ssh.Target {

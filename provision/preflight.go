@@ -13,6 +13,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/preflight"
 	"github.com/droverctl/drover/provision/internal/reach"
+	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/survey"
 	"github.com/droverctl/drover/provision/plan"
@@ -142,15 +143,20 @@ func (s *Session) held() map[string][]pki.Description {
 	return held
 }
 
-// touched are the hosts that a plan does something on: waiting is nothing.
+// touched are the hosts that a plan does something on: waiting is nothing, and
+// nothing needs to be well on a host that is to go.
 func (s *Session) touched(p plan.Plan) map[string]bool {
 	touched, hosts := map[string]bool{}, hostNames(s.Cluster)
 	for _, c := range p.Pending() {
-		if name := c.ID.Host(); !c.Condition && hosts[name] {
+		if name := c.ID.Host(); !c.Condition && hosts[name] && !s.leaves(name) {
 			touched[name] = true
 		}
 	}
 	return touched
+}
+
+func (s *Session) leaves(name string) bool {
+	return slices.ContainsFunc(s.leaving, func(n removal.Node) bool { return n.Name == name })
 }
 
 // survey asks hosts that were reached what they are, all at once.

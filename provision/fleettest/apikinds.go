@@ -32,6 +32,7 @@ func builtin() []kind {
 		{"", "v1", "ServiceAccount", "serviceaccounts", true},
 		{"apps", "v1", "DaemonSet", "daemonsets", true},
 		{"apps", "v1", "Deployment", "deployments", true},
+		{"apps", "v1", "ReplicaSet", "replicasets", true},
 		{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true},
 		{"certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", false},
 		{"rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false},

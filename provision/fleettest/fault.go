@@ -3,6 +3,7 @@ package fleettest
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/droverctl/drover/provision/host/hosttest"
@@ -13,18 +14,21 @@ type Saved struct {
 	hosts   []savedHost
 	objects map[kind]map[string]object
 	last    int
+	members []etcdMember
 }
 
 type savedHost struct {
-	state          hosttest.State
-	joined, serves bool
+	state                hosttest.State
+	joined, serves, dead bool
+	etcdRuns             bool
 }
 
 // Save keeps what the fleet holds.
 func (f *Fleet) Save() Saved {
 	s := Saved{hosts: each(f, func(h *Host) savedHost {
-		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load()}
+		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load()}
 	})}
+	s.members = f.etcds.list()
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()
 	s.objects, s.last = cloned(f.api.objects), f.api.last
@@ -40,7 +44,13 @@ func (f *Fleet) Restore(s Saved) {
 		h.Machine.Restore(s.hosts[i].state)
 		h.joined.Store(s.hosts[i].joined)
 		h.serves.Store(s.hosts[i].serves)
+		h.etcdRuns.Store(s.hosts[i].etcdRuns)
+		h.dead.Store(s.hosts[i].dead)
 	}
+	f.etcds.mu.Lock()
+	f.etcds.members, f.etcds.changes = slices.Clone(s.members), nil
+	f.etcds.due = 0
+	f.etcds.mu.Unlock()
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()
 	f.api.objects, f.api.last = cloned(s.objects), s.last

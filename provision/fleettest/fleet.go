@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,9 +50,13 @@ type Fleet struct {
 	known  []byte
 	mirror string
 	api    *api
+	etcds  *etcds
+	// dropped are hosts that the inventory does not name any more.
+	dropped []string
 
-	mu     sync.Mutex
-	byName map[string]*Host
+	mu         sync.Mutex
+	byName     map[string]*Host
+	supplanted []*Host // that another machine has the name of
 }
 
 // New makes a fleet of bare hosts, with the digests locked of what they are to
@@ -59,7 +64,7 @@ type Fleet struct {
 func New(tb testing.TB, binary string, conf Config) *Fleet {
 	tb.Helper()
 	f := &Fleet{Dir: tb.TempDir(), Home: tb.TempDir(), tb: tb, conf: conf, byName: map[string]*Host{}}
-	f.api = newAPI(f)
+	f.api, f.etcds = newAPI(f), &etcds{fleet: f}
 	if err := f.makeKey(); err != nil {
 		tb.Fatal(err)
 	}
@@ -95,6 +100,57 @@ func (f *Fleet) Add(nodes int) {
 		n := len(f.Hosts) - f.conf.Masters
 		f.add(fmt.Sprintf("kube-node-%d", n+1), fmt.Sprintf("10.64.%d.%d", 1+n/250, 1+n%250), false)
 	}
+	f.save()
+}
+
+// AddMasters has more masters in the inventory, bare.
+func (f *Fleet) AddMasters(masters int) {
+	f.tb.Helper()
+	for range masters {
+		n := f.conf.Masters
+		f.add(fmt.Sprintf("kube-master-%d", n+1), fmt.Sprintf("10.64.0.%d", n+1), true)
+		f.mu.Lock()
+		last := f.Hosts[len(f.Hosts)-1]
+		f.Hosts = slices.Insert(f.Hosts[:len(f.Hosts)-1], n, last)
+		f.conf.Masters++
+		f.mu.Unlock()
+	}
+	f.save()
+}
+
+// Replace puts another machine, bare, in the place of one: with its name and its
+// address. The one that there was is gone.
+func (f *Fleet) Replace(name string) {
+	f.tb.Helper()
+	f.api.forget(name)
+	old := f.Host(name)
+	old.gone.Store(true)
+	old.Server.CutAll()
+	f.instead(old, old.Address)
+}
+
+// Supplant puts another machine, bare, in the place of one: with its name, at another
+// address. The one that there was runs on, at the address that it has.
+func (f *Fleet) Supplant(name, address string) {
+	f.tb.Helper()
+	old := f.Host(name)
+	f.mu.Lock()
+	f.supplanted = append(f.supplanted, old)
+	f.mu.Unlock()
+	f.instead(old, address)
+}
+
+func (f *Fleet) instead(old *Host, address string) {
+	name := old.Name
+	f.api.spoke(name)
+	f.mu.Lock()
+	i := slices.Index(f.Hosts, old)
+	f.mu.Unlock()
+	f.add(name, address, old.Master)
+	f.mu.Lock()
+	f.Hosts[i] = f.byName[name]
+	f.Hosts = f.Hosts[:len(f.Hosts)-1]
+	f.mu.Unlock()
 	f.save()
 }
 
@@ -177,6 +233,9 @@ ssh {
 }
 %s`, strings.TrimSuffix(masters.String(), ", "), f.mirror, f.Artifacts, f.KeyFile, f.Settings)
 	for _, h := range f.Hosts {
+		if slices.Contains(f.dropped, h.Name) {
+			continue
+		}
 		kind := "kube_node"
 		if h.Master {
 			kind = "kube_master"

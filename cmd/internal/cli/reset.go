@@ -45,7 +45,7 @@ are gone for good and nobody can have it, --without-lock does without.`,
 					return usageError("the inventory has no host %q: `drover inventory show` lists them", name)
 				}
 			}
-			p := a.looking(cluster)
+			p := a.looking(cluster, provision.NodeTask{})
 			r, err := provision.PlanReset(c.Context(), cluster, hosts, a.runOptions(p))
 			p.Close()
 			if err != nil {

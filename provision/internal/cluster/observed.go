@@ -37,6 +37,18 @@ func (a *Access) EtcdMembers(ctx context.Context) ([]Member, error) {
 	return ofEtcd(members), err
 }
 
+// EtcdAgreed are etcd's members as their quorum knows them.
+func (a *Access) EtcdAgreed(ctx context.Context) ([]etcd.Member, error) {
+	return recall(a, "etcd members", func() ([]etcd.Member, error) {
+		client, err := a.Etcd()
+		if err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		return client.Agreed(ctx)
+	})
+}
+
 func ofNodes(nodes []kube.NodeState) []Member {
 	var out []Member
 	for _, n := range nodes {

@@ -34,9 +34,17 @@ type Inputs struct {
 	// is asked when something is applied: before, it may not be known yet.
 	NewCluster func() bool
 	Kept       Kept
+	// Joining are the masters that are to become members of the etcd there is, in the
+	// order in which they do.
+	Joining []Joiner
 	// Away says of a host that it could not be reached: nothing is asked of it.
 	Away func(name string) bool
 	Now  func() time.Time
+	// Only says of a host that the rest is none of this run's business; nil is of none.
+	Only func(name string) bool
+	// Drained must be so before a BIG-IP forgets anybody, and Gone before it is looked
+	// at for what should not be there: of nodes that are removed.
+	Drained, Gone []plan.ID
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
 	// Rendered remembers what was rendered before; it may be nil.
@@ -72,7 +80,9 @@ func Build(in Inputs) ([]resource.Resource, error) {
 		}
 	}
 	for _, h := range in.Cluster.Hosts() { // also those that are away: a Node is the API's
-		b.add(b.nodeObject(h))
+		if in.Only == nil || in.Only(h.Name) {
+			b.add(b.nodeObject(h))
+		}
 	}
 	b.gates()
 	if err := b.objects(); err != nil {
@@ -335,7 +345,11 @@ const (
 func (b *builder) gates() {
 	var etcds, apis, joined []plan.ID
 	var names []string
-	for _, m := range b.hosts(b.Cluster.KubeMasters) {
+	var joining []string
+	for _, j := range b.Joining {
+		joining = append(joining, j.Name)
+	}
+	for _, m := range b.members(b.hosts(b.Cluster.KubeMasters)) {
 		etcds = append(etcds, resource.UnitID(m.Name, manifests.EtcdUnit))
 		apis = append(apis, resource.UnitID(m.Name, manifests.APIServerUnit))
 	}
@@ -344,7 +358,7 @@ func (b *builder) gates() {
 		names = append(names, h.Name)
 	}
 	b.add(resource.Gate{Name: gateEtcd, What: "a quorum of etcd", Limit: 2 * time.Minute, Needs: etcds,
-		Check:   func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx) },
+		Check:   func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx, joining...) },
 		Explain: b.masters(manifests.EtcdUnit, (*cluster.Access).EtcdOf)})
 	b.add(resource.Gate{Name: gateAPI, What: "an API server that is ready", Limit: 2 * time.Minute, Needs: apis,
 		Check: func(ctx context.Context, c *cluster.Access) error {

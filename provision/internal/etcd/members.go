@@ -57,11 +57,15 @@ func (c *Client) AddLearner(ctx context.Context, peerURL string) (Member, error)
 	return added, nil
 }
 
-// Promote gives a learner its vote. A member that has one already is no error;
-// one that is not ready for it is ErrNotInSync.
+// Promote gives a learner its vote, if those that answer are a quorum with it. A
+// member that has one already is no error; one that is not ready for it is
+// ErrNotInSync.
 func (c *Client) Promote(ctx context.Context, id uint64) error {
 	s, err := c.Status(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.Promoting(id); err != nil {
 		return err
 	}
 	err = c.change(ctx, s, func(ctx context.Context, voters *conn) error {
@@ -87,11 +91,8 @@ func (c *Client) Remove(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(s.Members, func(m MemberStatus) bool { return m.ID == id })
-	if i >= 0 {
-		if after := s.Quorum().without(s.Members[i]); !after.Has() {
-			return &QuorumError{Change: "removing " + s.Members[i].String(), After: after}
-		}
+	if err := s.Removing(id); err != nil {
+		return err
 	}
 	err = c.change(ctx, s, func(ctx context.Context, voters *conn) error {
 		_, err := voters.MemberRemove(ctx, id)

@@ -12,6 +12,7 @@ import (
 // NodeState is how the API sees one node.
 type NodeState struct {
 	Name     string
+	UID      string
 	Trouble  string     // why it is not Ready; empty when it is
 	Cordoned bool       // nothing new is put on it
 	Kubelet  string     // its version, as it says
@@ -31,7 +32,7 @@ func (n Nodes) States() []NodeState {
 	for _, name := range slices.Sorted(maps.Keys(n)) {
 		n := n[name]
 		one := NodeState{
-			Name: n.Name, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
+			Name: n.Name, UID: string(n.UID), Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
 			Address: internalIP(n),
 		}
 		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]

@@ -1,0 +1,79 @@
+package fleetbench
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/provision/fleettest"
+)
+
+// A run that is killed at any change of etcd's members, of which it has not heard yet,
+// goes on when it is run again, and ends as if it had not been.
+func TestKilledAtAChangeOfMembers(t *testing.T) {
+	grow := fleettest.New(t, drover, fleettest.Config{Masters: 1, Nodes: 1})
+	apply(t, grow)
+	grow.AddMasters(2)
+	killedAtChanges(t, grow, 4, []string{"apply"}, []string{"apply"})
+
+	replace := fleettest.New(t, drover, fleettest.Config{Masters: 3, Nodes: 1})
+	apply(t, replace)
+	replace.Replace("kube-master-1")
+	command := []string{"node", "replace", "kube-master-1"}
+	killedAtChanges(t, replace, 3, command, command)
+	// From the moment the former member is gone an apply goes on as well.
+	killedAtChanges(t, replace, 3, command, []string{"apply"})
+}
+
+// killedAtChanges runs a command undisturbed, and then, for each change that it makes of
+// etcd's members, killed there and followed by another.
+func killedAtChanges(t *testing.T, f *fleettest.Fleet, changes int, command, next []string) {
+	t.Helper()
+	begin := f.Save()
+	defer f.Restore(begin)
+	run := func(args []string) (string, error) {
+		out, err := f.Command(drover, append(args, "--auto-approve")...).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(command); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := f.EtcdChanges(); len(got) != changes {
+		t.Fatalf("undisturbed, etcd's members were changed by %q, not by %d", got, changes)
+	}
+	end, members := f.End(), f.EtcdMembers()
+	for n := 1; n <= changes; n++ {
+		t.Run(fmt.Sprintf("%s, then %s/%d", command[0], next[0], n), func(t *testing.T) {
+			f.Restore(begin)
+			c := f.Command(drover, append(command, "--auto-approve")...)
+			running, struck := make(chan *os.Process, 1), false
+			f.StrikeEtcd(n, func() {
+				struck = true
+				_ = (<-running).Kill()
+			})
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			running <- c.Process
+			if err := c.Wait(); err == nil || !struck {
+				t.Fatalf("it was not killed: %v", err)
+			}
+			if out, err := run(next); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if got := f.EtcdChanges(); len(got) != changes {
+				t.Errorf("etcd's members were changed by %q", got)
+			}
+			if d := cmp.Diff(members, f.EtcdMembers()); d != "" {
+				t.Error(d)
+			}
+			if d := cmp.Diff(strings.Split(end, "\n"), strings.Split(f.End(), "\n")); d != "" {
+				t.Errorf("another end than undisturbed:\n%s", d)
+			}
+			inSync(t, f)
+		})
+	}
+}

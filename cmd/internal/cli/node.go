@@ -1,0 +1,273 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision"
+)
+
+func (a *app) nodeAdd() *cobra.Command {
+	var run runFlags
+	c := &cobra.Command{
+		Use:   "add NAME…",
+		Short: "Make nodes of hosts that are new in the inventory",
+		Long: `add does for the kube-nodes named what "drover apply" does after the inventory has
+grown, and asks no other host but the masters and the BIG-IPs. Before it says done,
+the node is Ready, a pod on it had an address, and the BIG-IPs that can be read have
+their session with it and the route to its address block.`,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, names []string) error {
+			return a.onNodes(c, provision.NodeTask{Verb: provision.NodeAdd, Names: names}, run)
+		},
+	}
+	run.add(c)
+	return c
+}
+
+func (a *app) nodeRemove() *cobra.Command {
+	var run runFlags
+	var remove removeFlags
+	c := &cobra.Command{
+		Use:   "remove NAME…",
+		Short: "Take nodes out of the cluster, and what drover made off their hosts",
+		Long: `remove takes kube-nodes out of the cluster, whether the inventory still names them
+or no longer does: it cordons them, keeps service addresses from leading there and
+sees the routes gone on the BIG-IPs that can be read, drains them one after the other,
+takes them off the BIG-IPs, resets their hosts, deletes their Nodes and waits for
+their address blocks to be given back. Cut off, it is run again and goes on.
+
+It refuses, with the reason and the flag that does so all the same, when pods would
+find no room by what they ask for, when a PodDisruptionBudget allows none of its pods
+to be missing, when pods have no controller, or data in emptyDir volumes, and when a
+host cannot be reached: --unreachable removes one that is dead. It comes back into
+the cluster by nothing it still has: nodes are made by drover alone.
+
+"drover plan --prune NAME" shows all of it before; "drover apply --prune NAME" does
+it besides all else. What the inventory still names, the next apply adds again.`,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, names []string) error {
+			return a.onNodes(c, remove.task(provision.NodeRemove, names), run)
+		},
+	}
+	run.add(c)
+	remove.add(c)
+	return c
+}
+
+func (a *app) nodeDrain() *cobra.Command {
+	var run runFlags
+	var drain drainFlags
+	c := &cobra.Command{
+		Use:   "drain NAME…",
+		Short: "Cordon nodes and move their pods elsewhere",
+		Long: `drain keeps new pods off the nodes and asks the pods there to go, through the
+eviction API: disruption budgets are heeded, each pod has its own time to end, and
+pods of DaemonSets stay. Nodes are drained one after the other. When the deadline
+passes, it tells of every pod that is left what holds it.`,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, names []string) error {
+			task := provision.NodeTask{Verb: provision.NodeDrain, Names: names, Drain: drain.options()}
+			return a.onNodes(c, task, run)
+		},
+	}
+	run.add(c)
+	drain.add(c)
+	return c
+}
+
+func (a *app) nodeCordon() *cobra.Command {
+	return a.serviceVerb("cordon NAME…", "Keep new pods off nodes", provision.NodeCordon,
+		"cordon keeps new pods off the nodes. What runs there goes on.")
+}
+
+func (a *app) nodeUncordon() *cobra.Command {
+	return a.serviceVerb("uncordon NAME…", "Let pods on nodes again", provision.NodeUncordon,
+		`uncordon lets new pods on the nodes again, and service addresses, if a removal that
+did not come to its end has kept those away.`)
+}
+
+// serviceVerb is a verb that is asked for and taken back in a moment: nobody is asked.
+func (a *app) serviceVerb(use, short string, verb provision.NodeVerb, long string) *cobra.Command {
+	run := runFlags{yes: true}
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long,
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, names []string) error {
+			return a.onNodes(c, provision.NodeTask{Verb: verb, Names: names}, run)
+		},
+	}
+	run.lock.add(c)
+	return c
+}
+
+// onNodes does something to the nodes named.
+func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) error {
+	slices.Sort(task.Names)
+	task.Names = slices.Compact(task.Names)
+	cluster, err := a.load()
+	if err != nil {
+		return err
+	}
+	if err := checkTask(cluster, task); err != nil {
+		return err
+	}
+	s, p, err := a.lookAt(c, cluster, false, task)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return a.carryOut(c.Context(), s, p, nil, run)
+}
+
+// checkTask refuses what can be told to be wrong before any host is spoken to.
+func checkTask(c *inventory.Cluster, task provision.NodeTask) error {
+	switch task.Verb {
+	case provision.NodeDrain, provision.NodeRemove, provision.NodePrune:
+		if task.Drain.Limit <= 0 {
+			return usageError("--timeout=%s is no time in which pods could go: there is no wait without an end", task.Drain.Limit)
+		}
+	}
+	if task.Verb == provision.NodeReplace {
+		return replaceable(c, task.Names[0])
+	}
+	var nodes []string
+	for _, h := range c.KubeNodes {
+		nodes = append(nodes, h.Name)
+	}
+	for _, name := range task.Names {
+		master := slices.ContainsFunc(c.KubeMasters, func(h inventory.Host) bool { return h.Name == name })
+		switch {
+		case master && task.Verb == provision.NodeAdd:
+			return usageError("%s is a master, and node add is for kube-nodes only", name)
+		case master && (task.Verb == provision.NodeRemove || task.Verb == provision.NodePrune):
+			return usageError("%s is a master, and drover removes kube-nodes only: etcd and the API servers would lose it as well", name)
+		case task.Verb == provision.NodeAdd && !slices.Contains(nodes, name):
+			return usageError("the inventory has no kube_node %q, so there is nothing to make it of: it has %s", name, strings.Join(nodes, ", "))
+		}
+	}
+	return nil
+}
+
+// drainFlags are how nodes are drained. They are named as kubectl's are.
+type drainFlags struct {
+	force, emptyDir, noEviction bool
+	grace                       int64
+	timeout                     time.Duration
+	stuck                       stuckFlag
+}
+
+func (f *drainFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.BoolVar(&f.force, "force", false, "move also pods that no controller makes again: they are lost")
+	flags.BoolVar(&f.emptyDir, "delete-emptydir-data", false, "move also pods with emptyDir volumes: what is in them is lost")
+	flags.BoolVar(&f.noEviction, "disable-eviction", false, "delete pods instead of evicting them: disruption budgets are not heeded")
+	flags.Int64Var(&f.grace, "grace-period", -1, "`seconds` that pods have to end (-1: what each says of itself)")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long the pods of one node may take to go")
+	f.stuck = stuckFlag(provision.LeftCordoned)
+	flags.Var(&f.stuck, "if-stuck", "what becomes of a node whose pods do not go in time: cordoned or schedulable")
+}
+
+func (f *drainFlags) options() provision.NodeDrainOptions {
+	var o provision.NodeDrainOptions
+	o.Force, o.DeleteEmptyDir, o.DisableEviction = f.force, f.emptyDir, f.noEviction
+	if f.grace >= 0 {
+		o.GraceSeconds = &f.grace
+	}
+	o.Limit, o.IfStuck, o.Settle = f.timeout, provision.NodeIfStuck(f.stuck), true
+	return o
+}
+
+// stuckFlag is what becomes of a node that is stuck.
+type stuckFlag string
+
+func (f *stuckFlag) String() string { return string(*f) }
+func (f *stuckFlag) Type() string   { return "word" }
+func (f *stuckFlag) Set(s string) error {
+	switch provision.NodeIfStuck(s) {
+	case provision.LeftCordoned, provision.LeftSchedulable:
+		*f = stuckFlag(s)
+		return nil
+	}
+	return fmt.Errorf("want %s or %s", provision.LeftCordoned, provision.LeftSchedulable)
+}
+
+// removeFlags are how nodes are removed.
+type removeFlags struct {
+	drainFlags
+	unreachable, withoutRoom bool
+}
+
+func (f *removeFlags) add(c *cobra.Command) {
+	f.drainFlags.add(c)
+	c.Flags().BoolVar(&f.unreachable, "unreachable", false, "remove also nodes whose hosts cannot be reached: nothing is taken off those")
+	c.Flags().BoolVar(&f.withoutRoom, "without-room", false, "remove nodes also when pods would find no room without them")
+}
+
+func (f *removeFlags) task(verb provision.NodeVerb, names []string) provision.NodeTask {
+	t := provision.NodeTask{Verb: verb, Names: names, Drain: f.options(), Unreachable: f.unreachable, WithoutRoom: f.withoutRoom}
+	t.Drain.Settle = !f.withoutRoom // else it may never be as well as before
+	return t
+}
+
+// pruneFlags remove nodes besides all else.
+type pruneFlags struct {
+	names []string
+	removeFlags
+}
+
+func (f *pruneFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.names, "prune", nil, "remove the node of this `name` as well (repeatable; see `drover node remove --help`)")
+	f.removeFlags.add(c)
+}
+
+// task is the removal, if one is asked for. A flag that says how would else say
+// nothing, and look as if it did.
+func (f *pruneFlags) task(c *cobra.Command) (provision.NodeTask, error) {
+	if len(f.names) > 0 {
+		names := slices.Sorted(slices.Values(f.names))
+		return f.removeFlags.task(provision.NodePrune, slices.Compact(names)), nil
+	}
+	own := &cobra.Command{}
+	(&removeFlags{}).add(own)
+	var err error
+	own.Flags().VisitAll(func(flag *pflag.Flag) {
+		if c.Flags().Changed(flag.Name) {
+			err = usageError("--%s says how nodes are removed: it needs --prune NAME", flag.Name)
+		}
+	})
+	return provision.NodeTask{}, err
+}
+
+// refusal is why a run must not be begun, if it must not.
+func refusal(ctx context.Context, s *provision.Session) error {
+	objections, err := s.Objections(ctx)
+	if err == nil && len(objections) > 0 {
+		err = &provision.ObjectionsError{Verb: s.Task().Verb, Objections: objections}
+	}
+	return err
+}
+
+// warnOfObjections tells what would keep an apply from doing what is planned.
+func (a *app) warnOfObjections(ctx context.Context, s *provision.Session) error {
+	objections, err := s.Objections(ctx)
+	for _, o := range objections {
+		a.view.Warn("apply would refuse this: %s", o)
+	}
+	return err
+}
+
+// warnStillNamed tells of nodes that were removed and that the inventory would have
+// added again.
+func (a *app) warnStillNamed(s *provision.Session) {
+	if names := s.StillNamed(); len(names) > 0 {
+		a.view.Warn("the inventory still names %s: take that out of it, or the next apply makes a node of it again", strings.Join(names, ", "))
+	}
+}

@@ -1,0 +1,292 @@
+package removal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/bgp"
+	"github.com/droverctl/drover/provision/internal/calico"
+	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/reset"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/wait"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+// Node is one that is to go.
+type Node struct {
+	Name    string
+	Address netip.Addr // invalid when nobody knows it any more
+	Reached bool       // its host is connected to
+	Named   bool       // the inventory still names it
+	Made    reset.Host // what drover may have made on the host, when it was reached
+}
+
+// Inputs are what a removal is made of.
+type Inputs struct {
+	Nodes []Node
+	Drain Drain
+	// Readable are the BIG-IPs whose routes can be seen.
+	Readable []inventory.BigIP
+	Services netip.Prefix
+	// Blind says that there are BIG-IPs whose routes cannot be seen.
+	Blind bool
+	// Host is the connection to a host.
+	Host func(name string) host.Reader
+	// Wiped is told of a host that nothing of drover's is on any more.
+	Wiped func(name string)
+}
+
+// Steps are a removal's resources, and what else has to come after a part of it: the
+// BIG-IPs forget nodes when those are Drained, and have no stray route when they are
+// Gone. Forgotten are the BIG-IPs' own changes, which hosts are kept for.
+type Steps struct {
+	Resources     []resource.Resource
+	Drained, Gone []plan.ID
+}
+
+// Of is the removal of nodes.
+func Of(in Inputs, forgotten []plan.ID) Steps {
+	var s Steps
+	add := func(r resource.Resource) plan.ID {
+		s.Resources = append(s.Resources, r)
+		return r.Item().ID
+	}
+	for _, n := range in.Nodes {
+		cordoned := add(Cordon(n.Name, true))
+		unserving := []plan.ID{add(Exclude(n.Name, in.Blind, cordoned))}
+		for _, f5 := range in.Readable {
+			if n.Address.IsValid() {
+				unserving = append(unserving, add(in.withdrawn(n, f5, unserving[0])))
+			}
+		}
+		drained := add(Drained(n.Name, n.Reached, in.Drain, append(unserving, cordoned)...))
+		s.Drained = append(s.Drained, drained)
+		before := append([]plan.ID{drained}, forgotten...)
+		if n.Reached {
+			before = append(before, add(in.wiped(n, before)))
+		}
+		gone := add(nodeGone(n.Name, before))
+		s.Gone = append(s.Gone, gone, add(blocksGone(n.Name, gone)))
+	}
+	return s
+}
+
+// withdrawLimit is how long a route may be announced after the node was told not to.
+const withdrawLimit = 2 * time.Minute
+
+// withdrawn is the proof that no service address leads to the node any more.
+func (in Inputs) withdrawn(n Node, f5 inventory.BigIP, needs ...plan.ID) resource.Step {
+	state := func(text string) (string, error) {
+		routes, err := bgp.ParseRoutes(text)
+		if err != nil {
+			return "", err
+		}
+		var by []string
+		for _, r := range routes {
+			if in.Services.Overlaps(r.Prefix) && r.Prefix.Bits() >= in.Services.Bits() && slices.Contains(r.NextHops, n.Address) {
+				by = append(by, r.Prefix.String())
+			}
+		}
+		if len(by) > 0 {
+			return "by way of it still: " + strings.Join(by, ", "), nil
+		}
+		return "none by way of it", nil
+	}
+	return resource.Step{
+		ID: plan.NewID(f5.Name, "withdrawn", n.Name), Needs: needs, Condition: true, Passive: true,
+		Want: plan.State{"service routes": "none by way of it"},
+		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
+			text, err := state(seen.Hosts[f5.Name].Texts[facts.Routes])
+			if err != nil {
+				return nil, err
+			}
+			return plan.State{"service routes": text}, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			shell, err := w.Host(f5.Name)
+			if err != nil {
+				return err
+			}
+			return wait.For(ctx, wait.Condition{
+				What: fmt.Sprintf("%s to have no service route by way of %s", f5.Name, n.Name), Limit: withdrawLimit, Every: time.Second,
+				Check: func(ctx context.Context) error {
+					snap, err := facts.RoutingShell(ctx, shell)
+					if err != nil {
+						return err
+					}
+					text, err := state(snap.Texts[facts.Routes])
+					if err == nil && text != "none by way of it" {
+						err = errors.New(text)
+					}
+					return err
+				},
+			}, w.Waiting)
+		},
+	}
+}
+
+// wiped takes what drover made off the host. What the fleet's lock has left there goes
+// when it is given back; until then it is still something to do, so that a run that
+// was killed before that is ended by the next.
+func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
+	var done atomic.Bool
+	return resource.Step{
+		ID: plan.NewID(n.Name, "reset", "drover"), Needs: needs, Want: nil,
+		Look: func(ctx context.Context, _ resource.Seen) (plan.State, error) {
+			h := in.Host(n.Name)
+			if h == nil {
+				return nil, fmt.Errorf("%s: no connection to it", n.Name)
+			}
+			traces, err := n.Made.Look(ctx, h)
+			if err != nil {
+				return nil, err
+			}
+			state := plan.State{}
+			count := map[string]int{}
+			for _, t := range traces {
+				if t.Kind == "lock" && done.Load() { // that this is done under
+					continue
+				}
+				count[t.Kind]++
+				state[t.Kind] = fmt.Sprint(count[t.Kind])
+			}
+			if len(state) == 0 {
+				return nil, nil
+			}
+			return state, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			h, err := w.Host(n.Name)
+			if err != nil {
+				return err
+			}
+			if err := n.Made.Wipe(ctx, h); err != nil {
+				return err
+			}
+			in.Wiped(n.Name)
+			done.Store(true)
+			return nil
+		},
+	}
+}
+
+// nodeGone is the node's object, which is what Calico knows of it, too, and the pods
+// that were there for its sake: nobody is left to end them.
+func nodeGone(name string, needs []plan.ID) resource.Step {
+	return resource.Step{
+		ID: id("node", name), Needs: needs, Want: nil,
+		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			use, err := useOf(ctx, seen.Cluster, name)
+			if err != nil {
+				return nil, err
+			}
+			api, err := seen.Cluster.API(ctx)
+			if err != nil {
+				return nil, err
+			}
+			left, err := api.PodsOn(ctx, name)
+			switch {
+			case err != nil:
+				return nil, err
+			case use.Exists:
+				return plan.State{"Node": "there"}, nil
+			case len(left) > 0:
+				return plan.State{"pods": "left behind"}, nil
+			}
+			return nil, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
+				return err
+			}
+			if err := api.ForgetRequests(ctx, name); err != nil {
+				return err
+			}
+			return wait.For(ctx, wait.Condition{
+				What: "Node " + name + " and its pods to be gone", Limit: 2 * time.Minute, Every: 300 * time.Millisecond,
+				Check: func(ctx context.Context) error {
+					use, err := useOf(ctx, w.Cluster, name)
+					if err != nil {
+						return err
+					}
+					if use.Exists {
+						return errors.New("the Node is still there: a finalizer of somebody's may keep it")
+					}
+					return api.Bury(ctx, name)
+				},
+			}, w.Waiting)
+		},
+	}
+}
+
+// releaseLimit is how long Calico may take to give a node's blocks back: what it
+// missed it finds on its round, every five minutes.
+const releaseLimit = 7 * time.Minute
+
+// blocksGone waits for Calico to give the node's address blocks back, as its
+// controllers do for nodes that are gone: they alone know whether an address in
+// them is still somebody's.
+func blocksGone(name string, needs ...plan.ID) resource.Step {
+	return resource.Step{
+		ID: id("blocks", name), Needs: needs, Want: nil, Condition: true, Passive: true,
+		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			api, err := seen.Cluster.API(ctx)
+			if err != nil {
+				return nil, err
+			}
+			held, err := Affinities(ctx, api)
+			if err != nil || len(held[name]) == 0 {
+				return nil, err
+			}
+			return plan.State{"blocks": strings.Join(held[name], ", ")}, nil
+		},
+		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			return wait.For(ctx, wait.Condition{
+				What: "Calico's controllers to give back the address blocks of " + name, Limit: releaseLimit, Every: time.Second,
+				Check: func(ctx context.Context) error {
+					api, err := w.Cluster.API(ctx)
+					if err != nil {
+						return err
+					}
+					held, err := Affinities(ctx, api)
+					if err == nil && len(held[name]) > 0 {
+						err = fmt.Errorf("it has %s", strings.Join(held[name], ", "))
+					}
+					return err
+				},
+			}, w.Waiting)
+		},
+	}
+}
+
+// Affinities are the address blocks of each node, whatever their state, by its name.
+func Affinities(ctx context.Context, api *kube.Client) (map[string][]string, error) {
+	list, err := api.List(ctx, schema.GroupKind{Group: calico.Group, Kind: "BlockAffinity"})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for _, a := range list {
+		node, _, _ := unstructured.NestedString(a.Object, "spec", "node")
+		cidr, _, _ := unstructured.NestedString(a.Object, "spec", "cidr")
+		out[node] = append(out[node], cidr)
+	}
+	return out, nil
+}

@@ -1,0 +1,131 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/desired"
+	"github.com/droverctl/drover/provision/internal/etcd"
+	"github.com/droverctl/drover/provision/internal/identity"
+)
+
+// toReplace reports whether another machine is to take a master's place.
+func (s *Session) toReplace(name string) bool {
+	return slices.Contains(s.options.Nodes.replaced(), name)
+}
+
+// nothingToReplace refuses to replace a master where there is no cluster: on empty
+// machines one would begin.
+func (s *Session) nothingToReplace() error {
+	replaced := s.options.Nodes.replaced()
+	if len(replaced) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s cannot be replaced: no master that was reached is a member of a cluster %q. A cluster's data is on its masters: where none is left, it is restored from a snapshot",
+		replaced[0], s.Cluster.Name)
+}
+
+// meetJoiners finds the masters that are to become members of the etcd there is. To
+// what takes nodes away, or out of service, it is all the same.
+func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error {
+	if t := s.options.Nodes; t.limited() && t.Verb != NodeAdd {
+		return nil
+	}
+	replaced := s.options.Nodes.replaced()
+	for _, name := range replaced {
+		if s.Away[name] != nil {
+			return fmt.Errorf("the machine that is to take %s's place could not be reached", name)
+		}
+	}
+	if len(replaced) == 0 && identity.Members(s.Cluster, s.seen, s.masters) {
+		return nil
+	}
+	status, members, err := agreed(ctx, access)
+	if err != nil {
+		err = fmt.Errorf("etcd's members are not agreed on, so none can be added or taken away: %w", err)
+		if len(replaced) > 0 {
+			return err
+		}
+		s.Warnings = append(s.Warnings, err.Error())
+		return nil
+	}
+	joiners, err := identity.Joining(s.Cluster, s.seen, members, s.toReplace)
+	if err != nil {
+		return err
+	}
+	for _, name := range replaced {
+		if !slices.ContainsFunc(joiners, func(j identity.Joiner) bool { return j.Name == name }) {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is not replaced: its machine is the member that the cluster knows. If it is to be another one, put that in its place, empty, or run `drover reset %[1]s` before", name))
+		}
+	}
+	for _, j := range joiners {
+		one := desired.Joiner{Name: j.Name, Former: j.Former}
+		if j.Former != nil {
+			if err := status.Removing(j.Former.ID); err != nil {
+				return refusal(j.Name, status, err)
+			}
+		}
+		if s.toReplace(j.Name) {
+			if one.FormerNode, err = s.formerNode(ctx, j.Name); err != nil {
+				return err
+			}
+		}
+		s.joining = append(s.joining, one)
+	}
+	return nil
+}
+
+// refusal says why a member is not taken away, and what would change that.
+func refusal(name string, s etcd.Status, err error) error {
+	fix := "bring back who does not answer, then replace it"
+	if s.Quorum().Voters == 1 {
+		fix = "its data is nowhere else: bring its machine back; a cluster of three masters can do without one of them"
+	}
+	if trouble := s.Err(); trouble != nil {
+		err = fmt.Errorf("%w (now %v)", err, trouble)
+	}
+	return fmt.Errorf("%s cannot be replaced: %w\n  fix: %s", name, err, fix)
+}
+
+// agreed is how etcd is, and its members as their quorum knows them.
+func agreed(ctx context.Context, access *cluster.Access) (etcd.Status, []etcd.Member, error) {
+	client, err := access.Etcd()
+	if err != nil {
+		return etcd.Status{}, nil, err
+	}
+	defer client.Close()
+	status, err := client.Status(ctx)
+	if err != nil {
+		return etcd.Status{}, nil, err
+	}
+	if !status.Quorum().Has() {
+		return status, nil, status.Err()
+	}
+	members, err := client.Agreed(ctx)
+	return status, members, err
+}
+
+// formerNode is the UID of the Node that a machine was before which another has taken
+// the place of: its kubelet has spoken, and the machine there has none that could have.
+func (s *Session) formerNode(ctx context.Context, name string) (string, error) {
+	if _, joined := s.seen[name].Files[identity.KubeletCert]; joined {
+		return "", nil
+	}
+	api, err := s.access.API(ctx)
+	if errors.Is(err, cluster.ErrNoCluster) { // it was warned that it does not answer
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	nodes, err := api.NodeStates(ctx)
+	for _, n := range nodes {
+		if n.Name == name && n.Address.IsValid() {
+			return n.UID, err
+		}
+	}
+	return "", err
+}
