@@ -37,7 +37,7 @@ const spread = 50 * time.Millisecond
 // something with it as soon as it is known what: nobody waits for the slowest to
 // connect, and meanwhile the next ones are connected to. One that there is is used
 // again.
-func (s *Session) reach(ctx context.Context, targets []ssh.Target, known <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
+func (s *Session) reach(ctx context.Context, targets []ssh.Target, known func(name string) <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
 	had := s.conns
 	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
 	var mu sync.Mutex
@@ -64,7 +64,7 @@ func (s *Session) reach(ctx context.Context, targets []ssh.Target, known <-chan 
 		}
 		<-turns
 		select {
-		case <-known:
+		case <-known(t.Name):
 		case <-ctx.Done():
 		}
 		turns <- struct{}{}
@@ -173,8 +173,9 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	defer scopes() // nobody may have been reached
 	s.seen = map[string]facts.Snapshot{}
 	var mu sync.Mutex
-	s.reach(ctx, s.targets(), wanted, func(ctx context.Context, conn *ssh.Conn) error {
-		snap, err := s.lookFirst(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
+	whole, targets := ctx, s.targets()
+	s.reach(ctx, targets, s.firstMasterFirst(ctx, targets, wanted), func(ctx context.Context, conn *ssh.Conn) error {
+		snap, err := s.lookFirst(ctx, whole, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
 		if err != nil {
 			return err
 		}
@@ -185,17 +186,53 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	})
 }
 
+// crowd are hosts of which one is lost among the others.
+const crowd = 256
+
+// leadTime is how long the others wait for the first master at most.
+const leadTime = 50 * time.Millisecond
+
+// firstMasterFirst has hosts of a crowd looked at when what is wanted is known and the
+// first master was looked at: with what it holds the cluster can be asked meanwhile.
+func (s *Session) firstMasterFirst(ctx context.Context, targets []ssh.Target, wanted <-chan struct{}) func(name string) <-chan struct{} {
+	s.led = make(chan struct{})
+	others := make(chan struct{})
+	if len(targets) <= crowd || len(s.Cluster.KubeMasters) == 0 {
+		return func(string) <-chan struct{} { return wanted }
+	}
+	go func() {
+		defer close(others)
+		<-wanted
+		ctx, cancel := context.WithTimeout(ctx, leadTime)
+		defer cancel()
+		select {
+		case <-s.led:
+		case <-ctx.Done():
+		}
+	}()
+	return func(name string) <-chan struct{} {
+		if name == s.Cluster.KubeMasters[0].Name {
+			return wanted
+		}
+		return others
+	}
+}
+
 // lookFirst is the first look at a host. The first master is asked for the cluster's
 // keys with the same command: it is the one that keeps them, unless something is
-// wrong with it.
-func (s *Session) lookFirst(ctx context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
+// wrong with it. With them the cluster is asked while the others are still looked at.
+func (s *Session) lookFirst(ctx, whole context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
 	if masters := s.Cluster.KubeMasters; len(masters) == 0 || conn.Name() != masters[0].Name {
 		return s.lookAt(ctx, conn, scope)
 	}
+	defer close(s.led)
 	snap, printed, err := facts.ProbeAfter(ctx, conn, scope, trust.Script())
 	if err == nil {
 		// Whoever has no whole bundle is no keeper, and who should have one is asked again.
 		s.firstKeys, _ = trust.Parse(printed)
+	}
+	if s.firstKeys != nil && len(s.resources) > 0 {
+		s.lookAhead(whole, conn, s.firstKeys)
 	}
 	return snap, err
 }
@@ -291,10 +328,13 @@ func (s *Session) meeting(ctx context.Context, bundle *trust.Bundle) *cluster.Ac
 }
 
 // way is the way to the cluster, not yet open.
-func (s *Session) way(bundle *trust.Bundle) *cluster.Access {
+func (s *Session) way(bundle *trust.Bundle) *cluster.Access { return s.wayBy(bundle, s.conns) }
+
+// wayBy is the way over these connections.
+func (s *Session) wayBy(bundle *trust.Bundle, conns map[string]*ssh.Conn) *cluster.Access {
 	a := &cluster.Access{Port: uint16(s.Cluster.API.Port), Bundle: bundle, Now: s.options.Now, Permit: s.permit} //nolint:gosec // a validated port
 	for _, m := range s.Cluster.KubeMasters {
-		if conn := s.conns[m.Name]; conn != nil {
+		if conn := conns[m.Name]; conn != nil {
 			a.Masters = append(a.Masters, cluster.Master{Name: m.Name, Address: m.Address, Dial: conn.DialContext})
 		}
 	}
@@ -312,7 +352,7 @@ func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
 		seen.Cluster = cmp.Or(s.glance, s.access.Glance())
 		s.glance = nil
 	}
-	items := s.items
+	items, told := s.items, s.told()
 	states := make([]plan.State, len(items))
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -324,6 +364,10 @@ func (s *Session) observe(ctx context.Context) (map[plan.ID]plan.State, error) {
 					return context.Cause(ctx)
 				}
 				var err error
+				if state, ok := told[items[i].ID]; ok {
+					states[i] = state
+					continue
+				}
 				if states[i], err = s.resources[i].Observe(ctx, seen); err != nil {
 					return fmt.Errorf("looking at %s: %w", items[i].ID, err)
 				}

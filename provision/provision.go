@@ -65,6 +65,8 @@ type Session struct {
 	firstKeys *trust.Bundle // that the first master holds; nil when it holds none that is whole
 	access    *cluster.Access
 	glance    *cluster.Access // at the moment of the look, for the first plan; nil once that is made
+	led       chan struct{}   // closed when the first master was looked at
+	ahead     *ahead          // what was asked meanwhile, for the first plan; nil once that is made
 	kept      desired.Kept
 	joining   []desired.Joiner // masters that are to become members of etcd
 	resources []resource.Resource
@@ -247,6 +249,7 @@ func (s *Session) gates() map[plan.ID]resource.Gate {
 
 // Close ends the connections.
 func (s *Session) Close() {
+	s.ahead.end()
 	if s.access != nil {
 		s.access.Close()
 	}

@@ -40,7 +40,9 @@ type Reset struct {
 	session *Session
 	names   []string        // that were given
 	etcd    *cluster.Access // nil: no etcd is known of
-	done    func()
+	// etcdUnknown is why that is not known.
+	etcdUnknown error
+	done        func()
 
 	mu    *sync.Mutex
 	wiped []string // that nothing else of drover's is on any more
@@ -203,7 +205,7 @@ func (r *Reset) reach(ctx context.Context, bundle *trust.Bundle) {
 	s.access = s.way(bundle) // to nothing, so far
 	verdict, err := identity.Of(s.Cluster, s.seen)
 	if err != nil {
-		r.Warnings = append(r.Warnings, err.Error())
+		r.Warnings, r.etcdUnknown = append(r.Warnings, err.Error()), err
 		return
 	}
 	s.verdict = verdict
@@ -211,7 +213,7 @@ func (r *Reset) reach(ctx context.Context, bundle *trust.Bundle) {
 		return
 	}
 	if err := s.trust(ctx, bundle); err != nil {
-		r.Warnings = append(r.Warnings, err.Error())
+		r.Warnings, r.etcdUnknown = append(r.Warnings, err.Error()), err
 		return
 	}
 	s.access = s.meeting(ctx, bundle)
@@ -305,7 +307,14 @@ func (r *Reset) Refusal(ctx context.Context, withWorkloads bool) error {
 // quorumRefusal keeps a reset of some hosts from ending the cluster of the rest.
 func (r *Reset) quorumRefusal(ctx context.Context) error {
 	masters := r.masters()
-	if r.Whole || len(masters) == 0 || r.etcd == nil {
+	if r.Whole || len(masters) == 0 {
+		return nil
+	}
+	if r.etcdUnknown != nil {
+		return fmt.Errorf("not reset: whether etcd would keep its quorum without %s is not known, and it has to be taken off etcd first: %w. Mend that, or reset the whole cluster (`drover reset`)",
+			strings.Join(masters, ", "), r.etcdUnknown)
+	}
+	if r.etcd == nil { // no cluster began here
 		return nil
 	}
 	status, err := r.etcdStatus(ctx)

@@ -191,7 +191,8 @@ func (r *Reset) leaveEtcd(ctx context.Context, name string) error {
 		return err
 	}
 	defer client.Close()
-	members, err := client.Members(ctx)
+	// As the quorum knows them: one that lags behind may not have heard of it.
+	members, err := client.Agreed(ctx)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func (c *cluster) works(t *testing.T) {
 	t.Run("etcd has the masters", now(c.etcdMembers))
 	c.serve(t)
 	t.Run("names resolve from a pod", now(c.namesResolve))
+	t.Run("name servers are on hosts of their own", soon(c.namesSpread))
 	t.Run("routers have the routes", soon(c.routesHeld))
 	t.Run("clients reach pods", soon(c.clientsReachPods))
 }
@@ -174,6 +175,16 @@ func (c *cluster) namesResolve(t *testing.T) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// namesSpread: with one host not all name servers are gone.
+func (c *cluster) namesSpread(t *testing.T) error {
+	at := strings.Fields(c.kubectl(t, "get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "-o", "jsonpath={.items[*].spec.nodeName}"))
+	slices.Sort(at)
+	if len(at) != 2 || at[0] == at[1] {
+		return fmt.Errorf("they are on %q", at)
+	}
+	return nil
 }
 
 // Each router holds every kube-node's block by that node alone, and the service

@@ -48,6 +48,11 @@ func expectMoved(t *testing.T, before, after traces, want touched) {
 		}
 		return down
 	})
+	for _, unit := range units {
+		if !slices.Contains(want.units, unit) {
+			t.Logf("%s: %q before, %q after", unit, before.units[unit], after.units[unit])
+		}
+	}
 	for _, kind := range []struct {
 		what      string
 		want, got []string

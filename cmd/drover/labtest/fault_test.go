@@ -152,11 +152,12 @@ func TestLargerClusterKilledGoesOn(t *testing.T) {
 	c := begin(t, threeLab, s)
 	c.bootstrap(t)
 	want := c.end(t)
-	for range 5 {
+	for killed := 0; killed < 25; { // a run may end before its kill
 		c := begin(t, threeLab, s)
 		// Five times a fifth of the way, on average: it tells some 700 events.
-		c.killedAtSome(t, r, 5, 300, func(event) bool { return true })
+		killed += c.killedAtSome(t, r, min(5, 25-killed), 300, func(event) bool { return true })
 		c.finishes(t, want)
+		t.Logf("killed %d times in all", killed)
 	}
 }
 
@@ -194,10 +195,10 @@ func (c *cluster) disturbed(t *testing.T, r *rand.Rand, d disturbance) {
 }
 
 // killedAtSome kills one apply after the other, each after some of the events that
-// count, fewer than that many.
-func (c *cluster) killedAtSome(t *testing.T, r *rand.Rand, times, most int, counts func(event) bool) {
+// count, at most that many, and tells how many it did.
+func (c *cluster) killedAtSome(t *testing.T, r *rand.Rand, times, most int, counts func(event) bool) int {
 	t.Helper()
-	for range times {
+	for n := range times {
 		left := 1 + r.IntN(most)
 		at, ended := c.applyUntil(t, func(e event) bool {
 			if counts(e) {
@@ -206,9 +207,10 @@ func (c *cluster) killedAtSome(t *testing.T, r *rand.Rand, times, most int, coun
 			return left == 0
 		}, kill)
 		if c.told(t, at, ended) {
-			return
+			return n
 		}
 	}
+	return times
 }
 
 // killedAtAll kills one apply after the other, each at its first boundary at which

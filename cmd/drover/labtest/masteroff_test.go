@@ -46,7 +46,13 @@ func (c *cluster) masterOff(t *testing.T) {
 		{"routers have the others' routes", soon(func(t *testing.T) error { return c.routesHeldWithout(t, off) })},
 		{"names resolve from a pod", func(t *testing.T) {
 			// A name server that went with the master is asked until it is known to be gone.
-			labkit.Await(t, 2*time.Minute, "names to resolve", func() error { return c.namesResolve(t) })
+			labkit.Await(t, 2*time.Minute, "names to resolve", func() error {
+				err := c.namesResolve(t)
+				if err != nil {
+					err = fmt.Errorf("%w\n%s", err, c.nameServers(t))
+				}
+				return err
+			})
 		}},
 		{"a new pod is scheduled", c.podIsScheduled},
 		{"apply does the rest", func(t *testing.T) { c.applyWithout(t, off, rest) }},
@@ -56,6 +62,22 @@ func (c *cluster) masterOff(t *testing.T) {
 			t.FailNow()
 		}
 	}
+}
+
+// nameServers is who should answer, as the API and a node's own rules have it.
+func (c *cluster) nameServers(t *testing.T) string {
+	var said strings.Builder
+	for _, ask := range [][]string{
+		{"get", "nodes,leases", "-A"},
+		{"get", "pods", "-A", "-o", "wide"},
+		{"get", "endpointslices", "-n", "kube-system", "-l", "kubernetes.io/service-name=kube-dns", "-o", "yaml"},
+	} {
+		said.WriteString(c.tryKubectl(t, "", ask...).String() + "\n")
+	}
+	for _, node := range c.nodes() {
+		said.WriteString(node + ":\n" + c.ssh(t, node, "iptables-save -t nat | grep -i dns; nft list ruleset 2>/dev/null | grep -i dns; ip route; journalctl -u kube-proxy -n 20 --no-pager") + "\n")
+	}
+	return said.String()
 }
 
 // endpointsAnswer asks through each host's load balancer, which answers every time,

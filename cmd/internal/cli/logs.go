@@ -97,7 +97,7 @@ func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify b
 	o := a.runOptions(p)
 	o.Verify, o.Nodes = verify, task
 	if n := len(cluster.Hosts()); n > large {
-		debug.SetGCPercent(300)
+		debug.SetGCPercent(700)
 		debug.SetMemoryLimit(int64(n) << 19)
 	}
 	return provision.Open(c.Context(), cluster, o)

@@ -107,9 +107,10 @@ func (a *Access) Ready(ctx context.Context, master string) error {
 }
 
 // APISpares is nil when another master's API server is ready, of those that there
-// should be, or when this one is not ready either: then nothing is lost with it.
+// should be, or when there should be no other. When this one is not ready either, the
+// error wraps ErrServesNobody.
 func (a *Access) APISpares(ctx context.Context, master string, others []string) error {
-	if len(others) == 0 || a.Ready(ctx, master) != nil {
+	if len(others) == 0 {
 		return nil
 	}
 	errs := make([]error, len(others))
@@ -117,6 +118,9 @@ func (a *Access) APISpares(ctx context.Context, master string, others []string) 
 		if errs[i] = a.Ready(ctx, name); errs[i] == nil {
 			return nil
 		}
+	}
+	if err := a.Ready(ctx, master); err != nil {
+		return fmt.Errorf("%w: %w", ErrServesNobody, err)
 	}
 	return fmt.Errorf("it is the only API server that is ready: %w", errors.Join(errs...))
 }

@@ -35,8 +35,13 @@ func (a *Access) Etcd() (*etcd.Client, error) {
 	})
 }
 
+// ErrServesNobody says that what was asked about serves nobody, as it was seen: nothing
+// is lost with it, if that lasts. One look may fall into a moment in which a busy host
+// does not answer.
+var ErrServesNobody = errors.New("it serves nobody")
+
 // EtcdSpares is nil when the other members can do without a master's etcd for a
-// moment, or when that costs no quorum that there is or could be.
+// moment. Without any quorum that could be lost the error wraps ErrServesNobody.
 func (a *Access) EtcdSpares(ctx context.Context, master string) error {
 	client, err := a.Etcd()
 	if err != nil {
@@ -44,10 +49,14 @@ func (a *Access) EtcdSpares(ctx context.Context, master string) error {
 	}
 	defer client.Close()
 	s, err := client.Status(ctx)
-	if err != nil {
-		return nil //nolint:nilerr // where nobody answers, as with certificates that ran out, there is nothing to lose
+	if err == nil {
+		err = s.Spares(master)
+		if !errors.Is(err, etcd.ErrNoQuorum) {
+			return err
+		}
 	}
-	return s.Spares(master)
+	// Nobody answers, as with certificates that ran out, or too few.
+	return fmt.Errorf("%w: %w", ErrServesNobody, err)
 }
 
 // dialMember reaches a member from its own master, or, where that one is not

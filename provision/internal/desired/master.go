@@ -1,12 +1,9 @@
 package desired
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
@@ -14,7 +11,6 @@ import (
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/trust"
-	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -96,38 +92,6 @@ func (b *builder) apiServer(h inventory.Host) error {
 		Needs: []plan.ID{b.quorumOfEtcd(h), membershipID(b.Cluster, h)}, Ready: apiReady(h.Name), Spare: b.apiSpares(h.Name),
 		Ports: []uint16{manifests.APIServerPort}})
 	return nil
-}
-
-// settling is how long the others may take to be well again, for instance after
-// one of them was started again.
-const settling = 10 * time.Second
-
-// etcdSpares asks whether the quorum can do without a master's etcd.
-func etcdSpares(master string) func(context.Context, resource.World) error {
-	return func(ctx context.Context, w resource.World) error {
-		return spared(ctx, func(ctx context.Context) error { return w.Cluster.EtcdSpares(ctx, master) })
-	}
-}
-
-// apiSpares asks whether there is another API server than a master's.
-func (b *builder) apiSpares(master string) func(context.Context, resource.World) error {
-	var others []string
-	for _, m := range b.Cluster.KubeMasters {
-		if m.Name != master {
-			others = append(others, m.Name)
-		}
-	}
-	return func(ctx context.Context, w resource.World) error {
-		return spared(ctx, func(ctx context.Context) error { return w.Cluster.APISpares(ctx, master, others) })
-	}
-}
-
-func spared(ctx context.Context, check func(context.Context) error) error {
-	err := wait.For(ctx, wait.Condition{What: "the others to be well", Limit: settling, Check: check}, nil)
-	if late := (*wait.TimeoutError)(nil); errors.As(err, &late) {
-		return late.Last // how long that was asked is no matter
-	}
-	return err
 }
 
 func (b *builder) controllerManager(h inventory.Host) error {

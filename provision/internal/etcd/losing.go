@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,12 +19,16 @@ func (s Status) Losing(names ...string) Quorum {
 	return q
 }
 
+// ErrNoQuorum says that there is no quorum as it was seen: nothing is lost with one
+// more member, if that lasts. One look may fall into an election.
+var ErrNoQuorum = errors.New("etcd has no quorum")
+
 // Spares is nil when a member, by name, can be stopped for a moment without costing
-// the quorum. Where nothing could be changed about that, because there is no quorum
-// or there are too few members for it in the best case, it can be stopped, too.
+// the quorum, and where there are too few members for that in the best case. Else it
+// says who is missing; without any quorum the error wraps ErrNoQuorum.
 func (s Status) Spares(name string) error {
 	now, without := s.Quorum(), s.Losing(name)
-	if without.Has() || !now.Has() || (Quorum{Voters: now.Voters, Answers: now.Voters - 1}).Spare() < 0 {
+	if without.Has() || (Quorum{Voters: now.Voters, Answers: now.Voters - 1}).Spare() < 0 {
 		return nil
 	}
 	var trouble []string
@@ -31,6 +36,9 @@ func (s Status) Spares(name string) error {
 		if !m.Learner && !m.Answers() {
 			trouble = append(trouble, m.String()+" "+m.Trouble())
 		}
+	}
+	if !now.Has() {
+		return fmt.Errorf("%w: %s: %s", ErrNoQuorum, now, strings.Join(trouble, "; "))
 	}
 	return fmt.Errorf("without it %s: %s", without, strings.Join(trouble, "; "))
 }

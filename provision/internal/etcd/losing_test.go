@@ -45,13 +45,16 @@ func TestSpares(t *testing.T) {
 		"the dead one":             {[]MemberStatus{dead("a"), well("b"), well("c")}, ""},
 		"of five, one is dead":     {[]MemberStatus{well("a"), well("b"), well("c"), well("d"), dead("e")}, ""},
 		"of five, two are dead":    {[]MemberStatus{well("a"), well("b"), well("c"), dead("d"), dead("e")}, "without it 2 of 5 members answer; quorum is 3: d does not answer: refused; e does not answer: refused"},
-		"without a quorum":         {[]MemberStatus{well("a"), dead("b"), dead("c")}, ""},
+		"without a quorum":         {[]MemberStatus{well("a"), dead("b"), dead("c")}, "etcd has no quorum: 1 of 3 members answers; quorum is 2: b does not answer: refused; c does not answer: refused"},
 		"the only one":             {[]MemberStatus{well("a")}, ""},
 		"one of two":               {[]MemberStatus{well("a"), well("b")}, ""},
 	} {
 		err := (Status{Members: c.members}).Spares("a")
 		if err == nil && c.want != "" || err != nil && err.Error() != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if none := !(Status{Members: c.members}).Quorum().Has(); none != errors.Is(err, ErrNoQuorum) {
+			t.Errorf("%s: without any quorum %v, but %v", name, none, err)
 		}
 	}
 }

@@ -72,6 +72,9 @@ type lost struct {
 	nodes     int32 // that are away and have a Node
 	pods      int32
 	available int32 // the API has not noticed yet
+	// homeless are pods that have no place while those nodes are away, because two of
+	// them are to be on two nodes.
+	homeless int32
 }
 
 func (c *Client) lost(ctx context.Context, namespace string, selector *metav1.LabelSelector, away []string) (lost, error) {
@@ -101,6 +104,9 @@ func (c *Client) lost(ctx context.Context, namespace string, selector *metav1.La
 		return l, err
 	}
 	for _, p := range pods.Items {
+		if l.nodes > 0 && hasNoPlace(p) {
+			l.homeless++
+		}
 		if !slices.Contains(away, p.Spec.NodeName) || p.DeletionTimestamp != nil {
 			continue // one that is being deleted has been replaced, and is not counted
 		}
@@ -114,10 +120,22 @@ func (c *Client) lost(ctx context.Context, namespace string, selector *metav1.La
 	return l, nil
 }
 
+func hasNoPlace(p corev1.Pod) bool {
+	return p.Spec.NodeName == "" && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+	})
+}
+
+// deploymentTrouble is what a Deployment lacks. What has no place while nodes are away
+// is not waited for, as long as one pod is available.
 func deploymentTrouble(d *appsv1.Deployment, l lost) string {
 	want := int32(1)
 	if d.Spec.Replicas != nil {
 		want = *d.Spec.Replicas
+	}
+	available := d.Status.AvailableReplicas - l.available
+	if available > 0 {
+		l.pods += l.homeless
 	}
 	switch s := d.Status; {
 	case s.ObservedGeneration < d.Generation:
@@ -126,8 +144,8 @@ func deploymentTrouble(d *appsv1.Deployment, l lost) string {
 		return fmt.Sprintf("has %d of %d pods of its latest form", s.UpdatedReplicas, want)
 	case s.Replicas > s.UpdatedReplicas:
 		return fmt.Sprintf("still has %d old pods", s.Replicas-s.UpdatedReplicas)
-	case s.AvailableReplicas-l.available < want-l.pods:
-		return fmt.Sprintf("has %d of %d pods available", s.AvailableReplicas-l.available, want-l.pods)
+	case available < want-l.pods:
+		return fmt.Sprintf("has %d of %d pods available", available, want-l.pods)
 	}
 	return ""
 }

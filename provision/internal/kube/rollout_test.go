@@ -71,6 +71,8 @@ func TestRolloutWithoutNodesThatAreAway(t *testing.T) {
 		"its pod is lost, and that was not noticed": {2, lost{nodes: 1, pods: 1, available: 1}, ""},
 		"the other is in trouble":                   {1, lost{nodes: 1, pods: 1, available: 1}, "has 0 of 1 pods available"},
 		"it has no pod":                             {1, lost{nodes: 1}, "has 1 of 2 pods available"},
+		"the second has no place without it":        {1, lost{nodes: 1, homeless: 1}, ""},
+		"none has a place without it":               {0, lost{nodes: 1, homeless: 2}, "has 0 of 2 pods available"},
 	} {
 		d := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: &two},
 			Status: appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: c.available}}
@@ -110,6 +112,9 @@ func TestLostPodsOfARealServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}
+		if node == "" {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: ready, Reason: corev1.PodReasonUnschedulable}}
+		}
 		if _, err := pods.UpdateStatus(t.Context(), p, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -118,6 +123,8 @@ func TestLostPodsOfARealServer(t *testing.T) {
 	pod("b", "lost-1", "dns", corev1.ConditionFalse)
 	pod("c", "lost-2", "dns", corev1.ConditionTrue) // of a node that is there
 	pod("d", "lost-1", "other", corev1.ConditionTrue)
+	pod("e", "", "dns", corev1.ConditionFalse)
+	pod("f", "", "dns", corev1.ConditionUnknown) // nobody has looked for a place yet
 	pod("replaced", "lost-1", "dns", corev1.ConditionTrue)
 	long := int64(300)
 	if err := pods.Delete(t.Context(), "replaced", metav1.DeleteOptions{GracePeriodSeconds: &long}); err != nil {
@@ -125,7 +132,7 @@ func TestLostPodsOfARealServer(t *testing.T) {
 	}
 	of := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "dns"}}
 	got, err := c.lost(t.Context(), "lost", of, []string{"lost-1", "never-was"})
-	if want := (lost{nodes: 1, pods: 2, available: 1}); err != nil || got != want {
+	if want := (lost{nodes: 1, pods: 2, available: 1, homeless: 1}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }

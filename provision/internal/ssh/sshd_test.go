@@ -284,9 +284,15 @@ func realCancel(t *testing.T, c *ssh.Conn, first string) {
 	script := first + "setsid sleep 4242 & sleep 4242 & while :; do sleep 4242; done"
 	_, err := c.Run(context.Background(), host.Cmd{Argv: []string{"sh", "-c", script}, Limit: 2 * time.Second})
 	wantUnreachable(t, err, "no end within 2s", "it was stopped")
-	res, err := c.Probe(context.Background(), run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4242'"))
-	if err != nil || string(res.Stdout) != "0\n" {
-		t.Errorf("still running: %s %v", res.Stdout, err)
+	// Who was killed is there until the kernel has come to it.
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		res, err := c.Probe(context.Background(), run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 4242'"))
+		if err == nil && string(res.Stdout) == "0\n" {
+			return
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("still running: %s %v", res.Stdout, err)
+		}
 	}
 }
 
