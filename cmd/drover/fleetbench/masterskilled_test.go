@@ -26,6 +26,11 @@ func TestKilledAtAChangeOfMembers(t *testing.T) {
 	killedAtChanges(t, replace, 3, command, command)
 	// From the moment the former member is gone an apply goes on as well.
 	killedAtChanges(t, replace, 3, command, []string{"apply"})
+
+	leave := fleettest.New(t, drover, fleettest.Config{Masters: 3, Nodes: 1})
+	apply(t, leave)
+	command = []string{"node", "remove", "kube-master-1", "kube-master-2"}
+	killedAtChanges(t, leave, 2, command, command)
 }
 
 // killedAtChanges runs a command undisturbed, and then, for each change that it makes of
