@@ -10,6 +10,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/removal"
@@ -18,9 +19,10 @@ import (
 )
 
 // onLists reports whether a task takes a master away that every host has on a list of its
-// own, as far as the inventory tells.
-func onLists(c *inventory.Cluster, t NodeTask) bool {
-	return t.removes() && c.API.Endpoint == "" && slices.ContainsFunc(c.KubeMasters, func(h inventory.Host) bool { return t.has(h.Name) })
+// own: then every host has to do with it.
+func (t NodeTask) onLists(c *inventory.Cluster) bool {
+	named := func(h inventory.Host) bool { return t.has(h.Name) }
+	return t.removes() && c.API.Endpoint == "" && (t.listed || slices.ContainsFunc(c.KubeMasters, named))
 }
 
 // widens reports whether a master is to go that the inventory does not name, so that more
@@ -28,13 +30,11 @@ func onLists(c *inventory.Cluster, t NodeTask) bool {
 // they have.
 func (s *Session) widens() bool {
 	t := &s.options.Nodes
-	if t.Verb != NodeRemove || t.everywhere || s.Cluster.API.Endpoint != "" {
+	if t.Verb != NodeRemove || s.Cluster.API.Endpoint != "" || t.onLists(s.Cluster) {
 		return false
 	}
-	for _, m := range s.members {
-		t.everywhere = t.everywhere || m.Master && t.has(m.Name)
-	}
-	return t.everywhere
+	t.listed = slices.ContainsFunc(s.members, func(m cluster.Member) bool { return m.Master && t.has(m.Name) })
+	return t.listed
 }
 
 // leavingMasters are the masters that are to go, by name.

@@ -51,9 +51,9 @@ type NodeTask struct {
 	// pods would find no place.
 	Unreachable, WithoutRoom bool
 
-	// everywhere says that every host has to do with it, as what is named is on a list that
-	// each has: a master.
-	everywhere bool
+	// listed says that what is named is on a list that every host has, although the
+	// inventory does not name it: a master.
+	listed bool
 }
 
 // NodeDrainOptions are how nodes are drained.
@@ -98,7 +98,7 @@ func (t NodeTask) staying(members []cluster.Member) []cluster.Member {
 // Concerns reports whether a run has to do with a host or a BIG-IP. The masters are
 // the way to the cluster.
 func (t NodeTask) Concerns(c *inventory.Cluster, name string) bool {
-	if !t.limited() || t.everywhere || slices.ContainsFunc(c.KubeMasters, func(h inventory.Host) bool { return h.Name == name }) {
+	if !t.limited() || t.onLists(c) || slices.ContainsFunc(c.KubeMasters, func(h inventory.Host) bool { return h.Name == name }) {
 		return true
 	}
 	return !t.inService() && (t.has(name) || isBigIP(c, name))
@@ -269,6 +269,10 @@ func (s *Session) warnOfRemoval() {
 		if why := s.gone[n.Name]; why != nil {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s, and `drover reset %s` cleans it",
 				n.Name, why, map[bool]string{true: " and its etcd, which is a member no more, is refused by the others"}[n.Master], n.Name))
+		}
+		if n.Member != nil && s.Cluster.API.Endpoint != "" && n.Address.IsValid() {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is an endpoint of yours: take %s, which is %s, out of what it leads to", s.Cluster.API.Endpoint,
+				netip.AddrPortFrom(n.Address, uint16(s.Cluster.API.Port)), n.Name)) //nolint:gosec // a validated port
 		}
 		for _, f5 := range s.Cluster.BigIPs {
 			if f5.Manage == inventory.ManageManual && n.Address.IsValid() {

@@ -101,7 +101,6 @@ func begin(c *inventory.Cluster, o Options) *Session {
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}
-	o.Nodes.everywhere = o.Nodes.everywhere || onLists(c, o.Nodes)
 	return &Session{Cluster: c, options: o, gone: map[string]error{}, mu: &sync.Mutex{}}
 }
 
@@ -288,7 +287,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		Leaving: s.leavingMasters(), Emptied: steps.Emptied,
 	}
 	var lists []resource.Resource
-	if task.Verb == NodeRemove && task.everywhere { // also before it is known who goes: what is wanted says where to look
+	if task.Verb == NodeRemove && task.onLists(s.Cluster) { // also before it is known who goes: what is wanted says where to look
 		var err error
 		there := in
 		there.Cluster = s.present()
