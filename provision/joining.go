@@ -17,6 +17,13 @@ func (s *Session) toReplace(name string) bool {
 	return slices.Contains(s.options.Nodes.replaced(), name)
 }
 
+// another reports whether it is no matter that a machine is not the member of its name:
+// it is to take its place, or that member is to go.
+func (s *Session) another(name string) bool {
+	t := s.options.Nodes
+	return s.toReplace(name) || t.removes() && t.has(name)
+}
+
 // nothingToReplace refuses to replace a master where there is no cluster: on empty
 // machines one would begin.
 func (s *Session) nothingToReplace() error {
@@ -40,7 +47,7 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 			return fmt.Errorf("the machine that is to take %s's place could not be reached", name)
 		}
 	}
-	if len(replaced) == 0 && identity.Members(s.Cluster, s.seen, s.masters) {
+	if len(replaced) == 0 && identity.Members(s.remaining(), s.seen, s.masters) {
 		return nil
 	}
 	status, members, err := agreed(ctx, access)
@@ -52,7 +59,7 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		s.Warnings = append(s.Warnings, err.Error())
 		return nil
 	}
-	joiners, err := identity.Joining(s.Cluster, s.seen, members, s.toReplace)
+	joiners, err := identity.Joining(s.remaining(), s.seen, members, s.toReplace)
 	if err != nil {
 		return err
 	}
@@ -65,7 +72,7 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		one := desired.Joiner{Name: j.Name, Former: j.Former}
 		if j.Former != nil {
 			if err := status.Removing(j.Former.ID); err != nil {
-				return refusal(j.Name, status, err)
+				return refusal("replaced", j.Name, status, err)
 			}
 		}
 		if s.toReplace(j.Name) {
@@ -79,15 +86,15 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 }
 
 // refusal says why a member is not taken away, and what would change that.
-func refusal(name string, s etcd.Status, err error) error {
-	fix := "bring back who does not answer, then replace it"
+func refusal(done, name string, s etcd.Status, err error) error {
+	fix := fmt.Sprintf("bring back who does not answer; then it can be %s", done)
 	if s.Quorum().Voters == 1 {
 		fix = "its data is nowhere else: bring its machine back; a cluster of three masters can do without one of them"
 	}
 	if trouble := s.Err(); trouble != nil {
 		err = fmt.Errorf("%w (now %v)", err, trouble)
 	}
-	return fmt.Errorf("%s cannot be replaced: %w\n  fix: %s", name, err, fix)
+	return fmt.Errorf("%s cannot be %s: %w\n  fix: %s", name, done, err, fix)
 }
 
 // agreed is how etcd is, and its members as their quorum knows them.

@@ -67,6 +67,11 @@ func (s *Session) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
 	for _, m := range s.Cluster.KubeMasters {
 		texts = append(texts, s.seen[m.Name].Texts)
 	}
+	for _, n := range s.leaving {
+		if n.Master && !n.Named {
+			texts = append(texts, s.seen[n.Name].Texts)
+		}
+	}
 	return s.lock(ctx, r, lock.See(texts...))
 }
 
@@ -119,6 +124,11 @@ func (s *Session) fleet(lease time.Duration) lock.Fleet {
 			f.Masters = append(f.Masters, conn)
 		} else if why := s.Away[m.Name]; why != nil {
 			f.Why = append(f.Why, why)
+		}
+	}
+	for _, n := range s.leaving { // a master decides for as long as it is one
+		if n.Master && !n.Named && n.Reached {
+			f.Masters = append(f.Masters, s.conns[n.Name])
 		}
 	}
 	return f

@@ -50,6 +50,10 @@ type NodeTask struct {
 	// Unreachable removes nodes whose hosts cannot be reached, WithoutRoom those whose
 	// pods would find no place.
 	Unreachable, WithoutRoom bool
+
+	// listed says that what is named is on a list that every host has, although the
+	// inventory does not name it: a master.
+	listed bool
 }
 
 // NodeDrainOptions are how nodes are drained.
@@ -94,7 +98,7 @@ func (t NodeTask) staying(members []cluster.Member) []cluster.Member {
 // Concerns reports whether a run has to do with a host or a BIG-IP. The masters are
 // the way to the cluster.
 func (t NodeTask) Concerns(c *inventory.Cluster, name string) bool {
-	if !t.limited() || slices.ContainsFunc(c.KubeMasters, func(h inventory.Host) bool { return h.Name == name }) {
+	if !t.limited() || t.onLists(c) || slices.ContainsFunc(c.KubeMasters, func(h inventory.Host) bool { return h.Name == name }) {
 		return true
 	}
 	return !t.inService() && (t.has(name) || isBigIP(c, name))
@@ -110,7 +114,9 @@ func (s *Session) remaining() *inventory.Cluster {
 		return s.Cluster
 	}
 	c := *s.Cluster
-	c.KubeNodes = slices.DeleteFunc(slices.Clone(c.KubeNodes), func(h inventory.Host) bool { return s.options.Nodes.has(h.Name) })
+	goes := func(h inventory.Host) bool { return s.options.Nodes.has(h.Name) }
+	c.KubeNodes = slices.DeleteFunc(slices.Clone(c.KubeNodes), goes)
+	c.KubeMasters = slices.DeleteFunc(slices.Clone(c.KubeMasters), goes)
 	return &c
 }
 
@@ -149,6 +155,9 @@ func (s *Session) resolve(ctx context.Context, bundle *trust.Bundle) error {
 		}
 		s.leaving = append(s.leaving, n)
 	}
+	if err := s.mastersLeave(ctx); err != nil {
+		return err
+	}
 	s.warnOfRemoval()
 	return nil
 }
@@ -179,14 +188,16 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 			h, n.Named, n.Address = have, true, have.Address
 		}
 	}
-	i := slices.IndexFunc(nodes, func(m cluster.Member) bool { return m.Name == name })
+	// etcd may have a member of which there is no Node.
+	known := cluster.Merge(nodes, slices.DeleteFunc(slices.Clone(s.members), func(m cluster.Member) bool { return !m.Etcd }))
+	i := slices.IndexFunc(known, func(m cluster.Member) bool { return m.Name == name })
 	if i >= 0 && !n.Named {
-		n.Address, h.Address = nodes[i].Address, nodes[i].Address
+		n.Address, h.Address = known[i].Address, known[i].Address
 	}
-	switch {
-	case h.Role == inventory.RoleMaster, i >= 0 && nodes[i].Master, slices.Contains(s.masters, name):
-		return n, fmt.Errorf("%s is a master, and drover removes kube-nodes only: etcd and the API servers would lose it as well; nothing was touched", name)
-	case !n.Named && i < 0 && len(blocks[name]) == 0:
+	if n.Master = h.Role == inventory.RoleMaster || i >= 0 && known[i].Master; n.Master {
+		h.Role = inventory.RoleMaster
+	}
+	if !n.Named && i < 0 && len(blocks[name]) == 0 {
 		return n, fmt.Errorf("neither the inventory nor the cluster has a node %q, so there is nothing to remove: the cluster has %s", name, memberNames(nodes))
 	}
 	if !n.Named && n.Address.IsValid() {
@@ -230,6 +241,7 @@ func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
 		s.Away[h.Name] = err
 		return nil
 	}
+	s.seen[h.Name] = snap // a master's tells who had the fleet's lock
 	// Without a note nothing there is provably the node's; a reset that was cut off
 	// has left none, and what it left is judged by what it is.
 	note := membership.Parse(snap.Texts[membership.Path])
@@ -244,6 +256,9 @@ func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
 func (s *Session) madeOn(h inventory.Host, bundle *trust.Bundle) (reset.Host, error) {
 	c := *s.Cluster
 	c.KubeNodes = []inventory.Host{h}
+	if h.Role == inventory.RoleMaster {
+		c.KubeNodes, c.KubeMasters = nil, []inventory.Host{h}
+	}
 	rs, err := hostResources(&c, bundle, s.options, func(name string) bool { return name != h.Name })
 	return reset.Of(h.Name, rs, networks(&c)), err
 }
@@ -252,7 +267,12 @@ func (s *Session) madeOn(h inventory.Host, bundle *trust.Bundle) (reset.Host, er
 func (s *Session) warnOfRemoval() {
 	for _, n := range s.leaving {
 		if why := s.gone[n.Name]; why != nil {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node, and `drover reset %s` cleans it", n.Name, why, n.Name))
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s, and `drover reset %s` cleans it",
+				n.Name, why, map[bool]string{true: " and its etcd, which is a member no more, is refused by the others"}[n.Master], n.Name))
+		}
+		if n.Member != nil && s.Cluster.API.Endpoint != "" && n.Address.IsValid() {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is an endpoint of yours: take %s, which is %s, out of what it leads to", s.Cluster.API.Endpoint,
+				netip.AddrPortFrom(n.Address, uint16(s.Cluster.API.Port)), n.Name)) //nolint:gosec // a validated port
 		}
 		for _, f5 := range s.Cluster.BigIPs {
 			if f5.Manage == inventory.ManageManual && n.Address.IsValid() {
@@ -301,7 +321,7 @@ func (s *Session) service() []resource.Resource {
 func (s *Session) removal() removal.Steps {
 	t := s.options.Nodes
 	in := removal.Inputs{
-		Nodes: s.leaving, Drain: t.Drain, Services: s.Cluster.ServiceCIDR,
+		Nodes: s.leaving, Drain: t.Drain, Services: s.Cluster.ServiceCIDR, Lists: s.lists(), Now: s.options.Now,
 		Host: func(name string) host.Reader {
 			if conn := s.conns[name]; conn != nil {
 				return conn

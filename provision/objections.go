@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/removal"
 )
 
 // Objection is why nodes must not be taken out of service as it was asked.
@@ -116,11 +118,16 @@ func (s *Session) noRoom(load kube.Load) []Objection {
 		out = append(out, Objection{What: "by what they ask for, these pods would find no room: " + text, Override: "--without-room"})
 	}
 	out = append(out, s.promised()...)
-	if !load.Serves(t.Names...) {
+	announces := func(n removal.Node) bool { return !n.Master }
+	if slices.ContainsFunc(s.leaving, announces) && !load.Serves(t.Names...) {
 		out = append(out, Objection{What: "no other kube-node is Ready and takes pods, so nothing would announce the services", Override: "--without-room"})
 	}
 	return out
 }
+
+// ofMasters are what capacity says of the masters themselves: who removes some has the
+// quorum's numbers, and is warned of what is left.
+var ofMasters = []string{"master-count", "quorum-domain"}
 
 // promised objects when what is left could not hold what the inventory declares, and
 // what there is could.
@@ -131,7 +138,7 @@ func (s *Session) promised() []Objection {
 	}
 	var out []Objection
 	for _, c := range Capacity(s.remaining()) {
-		if c.Status == CapacityFail && !failed[c.ID+c.Subject] {
+		if c.Status == CapacityFail && !failed[c.ID+c.Subject] && !slices.Contains(ofMasters, c.ID) {
 			out = append(out, Objection{
 				What:     fmt.Sprintf("what is left would not hold what the inventory declares: capacity %s: %s (threshold: %s)", c.ID, c.Measured, c.Threshold),
 				Override: "--without-room",

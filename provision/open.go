@@ -338,7 +338,17 @@ func (s *Session) wayBy(bundle *trust.Bundle, conns map[string]*ssh.Conn) *clust
 			a.Masters = append(a.Masters, cluster.Master{Name: m.Name, Address: m.Address, Dial: conn.DialContext})
 		}
 	}
+	// Who is to go is asked last: it stops answering on the way.
+	slices.SortStableFunc(a.Masters, func(x, y cluster.Master) int { return cmp.Compare(s.goes(x.Name), s.goes(y.Name)) })
 	return a
+}
+
+// goes is 1 for who is to be removed, and 0 for all others.
+func (s *Session) goes(name string) int {
+	if s.options.Nodes.removes() && s.options.Nodes.has(name) {
+		return 1
+	}
+	return 0
 }
 
 // observers is how many things are observed at once; those on hosts cost nothing,

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,10 +73,11 @@ type Session struct {
 	resources []resource.Resource
 	items     []plan.Item // of the resources
 	rendered  desired.Renderings
-	calico    []byte     // its release manifest
-	masters   []string   // that there are, whatever the inventory says
-	holding   *lock.Held // nil: nothing may be changed, unless
-	unlocked  bool       // nobody can have the lock
+	calico    []byte           // its release manifest
+	masters   []string         // that there are, whatever the inventory says
+	holding   *lock.Held       // nil: nothing may be changed, unless
+	unlocked  bool             // nobody can have the lock
+	members   []cluster.Member // that the cluster knows, whatever the inventory says
 	leaving   []removal.Node
 	gone      map[string]error // why hosts could not be reached that are removed for that
 
@@ -138,6 +140,9 @@ func (s *Session) open(ctx context.Context) (err error) {
 	s.access = s.meeting(ctx, bundle)
 	if err := s.meet(ctx); err != nil {
 		return s.withAway(err)
+	}
+	if s.widens() {
+		return s.Again(ctx)
 	}
 	if err := s.resolve(ctx, bundle); err != nil {
 		return s.withAway(err)
@@ -282,13 +287,23 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		Cluster: s.remaining(), Bundle: bundle, Kept: s.kept, Joining: s.joining, Now: s.options.Now, Drained: steps.Drained, Gone: steps.Gone,
 		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
 		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
+		Leaving: s.leavingMasters(), Emptied: steps.Emptied,
+	}
+	var lists []resource.Resource
+	if task.Verb == NodeRemove && task.onLists(s.Cluster) { // also before it is known who goes: what is wanted says where to look
+		var err error
+		there := in
+		there.Cluster = s.present()
+		if lists, err = desired.Balancers(there); err != nil {
+			return nil, err
+		}
 	}
 	if task.limited() {
 		in.Only = task.has
 		in.Away = func(name string) bool { return away[name] != nil || hostNames(s.Cluster)[name] && !task.has(name) }
 	}
 	if task.Verb == NodeRemove {
-		return append(desired.Peerings(in), steps.Resources...), nil
+		return slices.Concat(lists, desired.Peerings(in), steps.Resources), nil
 	}
 	var err error
 	if in.Lock, in.CalicoManifest, err = s.artifacts(ctx); err != nil {

@@ -34,6 +34,7 @@ func builtin() []kind {
 		{"apps", "v1", "Deployment", "deployments", true},
 		{"apps", "v1", "ReplicaSet", "replicasets", true},
 		{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true},
+		{"coordination.k8s.io", "v1", "Lease", "leases", true},
 		{"certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", false},
 		{"rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false},
 		{"rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -25,6 +26,7 @@ import (
 // that start. What they hold is not played, so a learner has caught up when it runs.
 type etcds struct {
 	fleet *Fleet
+	lead  atomic.Uint64 // who was told to lead; else it is the first that runs
 
 	mu      sync.Mutex
 	members []etcdMember
@@ -134,7 +136,7 @@ func (e *etcds) quorum(members []etcdMember) (leader uint64, ok bool) {
 		voters++
 		if m.host != nil && !m.host.gone.Load() && m.host.etcdRuns.Load() {
 			run++
-			if leader == 0 {
+			if leader == 0 || m.id == e.lead.Load() {
 				leader = m.id
 			}
 		}
@@ -330,12 +332,36 @@ func (e *etcd) MemberPromote(ctx context.Context, r *pb.MemberPromoteRequest) (*
 	})
 }
 
-// MemberRemove takes a member away.
+// MoveLeader has another member lead. Only the one that leads can do that.
+func (e *etcd) MoveLeader(_ context.Context, r *pb.MoveLeaderRequest) (*pb.MoveLeaderResponse, error) {
+	header := e.header()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	leader, _ := e.quorum(e.members)
+	i := slices.IndexFunc(e.members, func(m etcdMember) bool { return m.id == r.TargetID })
+	switch {
+	case leader != header.MemberId:
+		return nil, rpctypes.ErrGRPCNotLeader
+	case i < 0 || e.members[i].learner:
+		return nil, rpctypes.ErrGRPCBadLeaderTransferee
+	}
+	e.lead.Store(r.TargetID)
+	return &pb.MoveLeaderResponse{Header: header}, nil
+}
+
+// MemberRemove takes a member away, whose etcd ends then. No drover removes one that
+// leads.
 func (e *etcd) MemberRemove(ctx context.Context, r *pb.MemberRemoveRequest) (*pb.MemberRemoveResponse, error) {
 	return &pb.MemberRemoveResponse{Header: e.header()}, e.change(ctx, fmt.Sprint("remove ", e.name(r.ID)), func(members []etcdMember) ([]etcdMember, error) {
 		i := slices.IndexFunc(members, func(m etcdMember) bool { return m.id == r.ID })
 		if i < 0 {
 			return nil, rpctypes.ErrGRPCMemberNotFound
+		}
+		if leader, _ := e.quorum(members); leader == r.ID {
+			e.fleet.tb.Errorf("fleettest: %s is removed while it leads", members[i].name)
+		}
+		if h := members[i].host; h != nil {
+			h.etcdRuns.Store(false)
 		}
 		return slices.Delete(members, i, i+1), nil
 	})

@@ -50,6 +50,7 @@ func (f *Fleet) Restore(s Saved) {
 	f.etcds.mu.Lock()
 	f.etcds.members, f.etcds.changes = slices.Clone(s.members), nil
 	f.etcds.due = 0
+	f.etcds.lead.Store(0)
 	f.etcds.mu.Unlock()
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()

@@ -212,7 +212,7 @@ func (f *Fleet) add(name, address string, master bool) {
 func (f *Fleet) save() {
 	var hcl, masters strings.Builder
 	for _, h := range f.Hosts {
-		if h.Master {
+		if h.Master && !slices.Contains(f.dropped, h.Name) {
 			fmt.Fprintf(&masters, "%q, ", h.Name)
 		}
 	}

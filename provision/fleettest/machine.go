@@ -75,6 +75,7 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	m.Handle("drover-pull", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("drover-appears", appears)
 	m.Handle("drover-etcd-snapshot", h.snapshot)
+	m.Handle("drover-retire", h.retire)
 	m.Handle("drover-etcd-snapshot-read", readSnapshot)
 	conf := hosttest.Config{Keys: []ssh.PublicKey{f.key}, Latency: f.conf.Latency, Bandwidth: f.conf.Bandwidth, Tunnel: f.tunnel}
 	if f.conf.Host != nil {

@@ -131,6 +131,7 @@ func (f *Fleet) PowerOff(name string) {
 	h := f.Host(name)
 	h.dead.Store(h.joined.Swap(false))
 	h.Server.Vanish(true)
+	h.ends()
 }
 
 // PowerOn is described with PowerOff. A kubelet with its certificate is there again.
@@ -138,6 +139,10 @@ func (f *Fleet) PowerOn(name string) {
 	h := f.Host(name)
 	h.joined.Store(h.dead.Swap(false))
 	h.Server.Vanish(false)
+	// An API server is of use only while its etcd is.
+	member := h.Master && slices.ContainsFunc(f.etcds.list(), func(m etcdMember) bool { return m.host == h })
+	h.etcdRuns.Store(member)
+	h.serves.Store(member)
 }
 
 // onNode reports whether an object is one that a list asks for.
@@ -228,6 +233,35 @@ func traces(s *hosttest.State, bare hosttest.State) host.Result {
 	return host.Result{Stdout: []byte(out.String())}
 }
 
+// ends has a host serve the cluster no more.
+func (h *Host) ends() {
+	h.serves.Store(false)
+	h.etcdRuns.Store(false)
+	if h.Master {
+		go h.fleet.api.forget(h.Name) // what still is asked there is cut off
+	}
+}
+
+// retire plays the end of a master's API server and what is beside it.
+func (h *Host) retire(s *hosttest.State, c hosttest.Call) host.Result {
+	if len(c.Argv) < 4 || c.Argv[2] != membership+"/started" {
+		return notPlayed(c)
+	}
+	running := ""
+	for _, name := range c.Argv[3:] {
+		_, noted := s.Files[c.Argv[2]+"/"+name+".drover"]
+		if u := s.Units[name]; noted && u.Active {
+			running += " " + name
+			if c.Argv[1] == "stop" {
+				u.Active = false
+				s.Units[name] = u
+				h.serves.Store(false)
+			}
+		}
+	}
+	return host.Result{Stdout: []byte(running + " end\n")}
+}
+
 // wipe plays its removal.
 func (h *Host) wipe(s *hosttest.State, bare hosttest.State) host.Result {
 	maps.DeleteFunc(s.Files, func(name string, _ hosttest.File) bool {
@@ -236,6 +270,7 @@ func (h *Host) wipe(s *hosttest.State, bare hosttest.State) host.Result {
 	})
 	clear(s.Units)
 	h.joined.Store(false)
+	h.ends()
 	return host.Result{}
 }
 

@@ -50,7 +50,7 @@ func (s scene) args() []string {
 }
 
 // scenes are a cluster that is made, one that gets a node or a master, one of which a
-// master is replaced or a node removed, and one on which things have changed and are to change.
+// master is replaced or removed or a node removed, and one on which things have changed and are to change.
 func scenes() []scene {
 	return []scene{
 		{name: "bootstrap", nodes: 1, before: func(*testing.T, *fleettest.Fleet) {}},
@@ -66,6 +66,7 @@ func scenes() []scene {
 			apply(t, f)
 			f.Replace("kube-master-1")
 		}},
+		{name: "remove-a-master", masters: 3, command: []string{"node", "remove", "kube-master-1"}, before: apply},
 		{name: "remove", nodes: 2, command: []string{"node", "remove", "kube-node-2"}, before: func(t *testing.T, f *fleettest.Fleet) {
 			apply(t, f)
 			f.Run(fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web"},

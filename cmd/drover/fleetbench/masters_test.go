@@ -231,10 +231,15 @@ func starts(f *fleettest.Fleet) map[string]int {
 
 func snapshots(f *fleettest.Fleet) (n int) {
 	for _, h := range f.Hosts {
-		for name := range maps.Keys(h.Machine.State().Files) {
-			if strings.HasPrefix(name, "/var/lib/drover/etcd-snapshots/etcd-") {
-				n++
-			}
+		n += snapshotsOn(f, h.Name)
+	}
+	return n
+}
+
+func snapshotsOn(f *fleettest.Fleet, name string) (n int) {
+	for file := range maps.Keys(f.Host(name).Machine.State().Files) {
+		if strings.HasPrefix(file, "/var/lib/drover/etcd-snapshots/etcd-") {
+			n++
 		}
 	}
 	return n

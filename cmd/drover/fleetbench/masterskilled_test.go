@@ -26,6 +26,11 @@ func TestKilledAtAChangeOfMembers(t *testing.T) {
 	killedAtChanges(t, replace, 3, command, command)
 	// From the moment the former member is gone an apply goes on as well.
 	killedAtChanges(t, replace, 3, command, []string{"apply"})
+
+	leave := fleettest.New(t, drover, fleettest.Config{Masters: 3, Nodes: 1})
+	apply(t, leave)
+	command = []string{"node", "remove", "kube-master-1", "kube-master-2"}
+	killedAtChanges(t, leave, 2, command, command)
 }
 
 // killedAtChanges runs a command undisturbed, and then, for each change that it makes of
@@ -73,7 +78,9 @@ func killedAtChanges(t *testing.T, f *fleettest.Fleet, changes int, command, nex
 			if d := cmp.Diff(strings.Split(end, "\n"), strings.Split(f.End(), "\n")); d != "" {
 				t.Errorf("another end than undisturbed:\n%s", d)
 			}
-			inSync(t, f)
+			if out, err := run(next); err != nil || !strings.Contains(out, "nothing to do") {
+				t.Errorf("it does not end: %v\n%s", err, out)
+			}
 		})
 	}
 }

@@ -207,7 +207,7 @@ func TestRemovalRefuses(t *testing.T) {
 	says(t, said(t, f, 1, "apply", "--prune", "kube-node-2", "--auto-approve"), "these pods would find no room: big/b")
 	says(t, said(t, f, 2, "plan", "--prune", "kube-node-2"), "apply would refuse this: by what they ask for, these pods would find no room: big/b")
 	says(t, said(t, f, 1, "node", "remove", "kube-node-1", "kube-node-2", "--auto-approve"), "no other kube-node is Ready and takes pods")
-	says(t, said(t, f, 64, "node", "remove", "kube-master-1", "--auto-approve"), "kube-master-1 is a master")
+	says(t, said(t, f, 64, "node", "remove", "kube-master-1", "--auto-approve"), "kube-master-1 cannot be removed: the inventory names no master that would stay")
 	f.Drop("kube-node-2") // nor is anybody removed by that
 	says(t, said(t, f, 1, "node", "remove", "kube-node-7", "--auto-approve"), `neither the inventory nor the cluster has a node "kube-node-7"`)
 	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": ""})

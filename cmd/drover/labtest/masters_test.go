@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
-// One master becomes three, and each is replaced, the first as well: the quorum of etcd
+// One master becomes three, each is replaced, the first as well, and one is left again: the quorum of etcd
 // is read through all the time, who writes through the API does not notice, and no
 // kubelet that there is starts again. drover is killed in the middle, and goes on. The
 // tests go on from each other.
@@ -24,7 +25,9 @@ func TestMastersGrowAndAreReplaced(t *testing.T) {
 	one := machines
 	one.Masters = 1
 	c.set(t, one)
+	bare := c.disk(t, "kube-master-3")
 	c.bootstrap(t)
+	before := c.known(t)
 	for _, step := range []struct {
 		name string
 		do   func(t *testing.T)
@@ -34,6 +37,8 @@ func TestMastersGrowAndAreReplaced(t *testing.T) {
 		{"the first is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-1", "done cluster/etcd-member:kube-master-1 ") }},
 		{"the second is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-2") }},
 		{"the third is replaced", func(t *testing.T) { c.masterIsReplaced(t, "kube-master-3") }},
+		{"the second of two that answer stays", c.neededMasterStays},
+		{"three become one", func(t *testing.T) { c.mastersLeave(t, one, bare, before) }},
 		{"all works", c.works},
 	} {
 		if !t.Run(step.name, step.do) {
@@ -131,6 +136,80 @@ func (c *cluster) masterIsReplaced(t *testing.T, name string, killed ...string) 
 		if line == strings.Split(before, "\n")[i] {
 			t.Errorf("%s has what the machine before had: %s", name, line)
 		}
+	}
+	c.inSync(t)
+	soon(c.routesHeld)(t)
+}
+
+// neededMasterStays: while one of three masters is dead, neither of the others is taken
+// away, and the refusal has the numbers. The dead one is back then.
+func (c *cluster) neededMasterStays(t *testing.T) {
+	const dead, wanted = "kube-master-3", "kube-master-2"
+	c.Must(t, "power", "kill", dead)
+	before := c.ssh(t, "kube-master-1", etcdctl+"member list")
+	labkit.Await(t, time.Minute, "etcd to do without "+dead, func() error {
+		_, err := c.try(t.Context(), "kube-master-1", etcdctl+"endpoint health")
+		return err
+	})
+	r := c.drover(t, "node", "remove", wanted, "--auto-approve")
+	for _, want := range []string{wanted + " cannot be removed: removing " + wanted + " would cost the quorum: afterwards 1 of 2 members answers; quorum is 2", "`drover node remove " + dead + " --unreachable`"} {
+		if r.Code == 0 || !strings.Contains(r.Stderr, want) {
+			t.Errorf("want a refusal and %q: %s", want, r)
+		}
+	}
+	if after := c.ssh(t, "kube-master-1", etcdctl+"member list"); after != before {
+		t.Errorf("etcd has the members\n%s\nand had\n%s", after, before)
+	}
+	c.Must(t, "power", "on", dead)
+	labkit.Await(t, 3*time.Minute, "its node to be Ready again", func() error { return c.nodesReady(t) })
+	labkit.Await(t, 2*time.Minute, "all to be as it was", func() error {
+		if r := c.drover(t, "plan"); r.Code != 0 {
+			return errors.New(r.Stdout)
+		}
+		return nil
+	})
+}
+
+// mastersLeave: two of three masters go in one command, which is killed in between. What
+// is left is what there was before they came, in the cluster and on them.
+func (c *cluster) mastersLeave(t *testing.T, one shape, bare []string, before map[string][]string) {
+	args := []string{"node", "remove", "kube-master-2", "kube-master-3", "--auto-approve"}
+	shown := c.drover(t, "plan", "--prune", "kube-master-2", "--prune", "kube-master-3")
+	for _, want := range []string{"+ etcd-snapshot:before kube-master-2", "- etcd-member:kube-master-2 ", "- node:kube-master-3", "~ control-plane:stopped"} {
+		if shown.Code != 2 || !strings.Contains(shown.Stdout, want) {
+			t.Errorf("the plan does not show %q: %s", want, shown)
+		}
+	}
+	c.unseen(t, []string{"kube-master-1", "kube-node-1"}, []string{"kube-master-1"}, func() {
+		c.killedAt(t, "done cluster/etcd-member:kube-master-2 ", args...)
+		c.drive(t, args...)
+	})
+	c.set(t, one)
+	c.login(t)
+	now(c.etcdMembers)(t)
+	now(c.nodesReady)(t)
+	for _, name := range []string{"kube-master-2", "kube-master-3"} {
+		if diff := cmp.Diff(bare, c.disk(t, name)); diff != "" {
+			t.Errorf("%s is not as it was (-before +now):\n%s", name, diff)
+		}
+	}
+	after := c.known(t)
+	// The first master is another machine than it was, and has asked for its certificates anew.
+	const requests = "certificatesigningrequests.certificates.k8s.io"
+	if was, is := len(before[requests]), len(after[requests]); is != was+2 {
+		t.Errorf("%d certificate requests, and %d before", is, was)
+	}
+	delete(before, requests)
+	delete(after, requests)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the cluster knows more or less than before (-before +now):\n%s", diff)
+	}
+	leases := c.kubectl(t, "get", "leases", "-n", "kube-system", "-l", "apiserver.kubernetes.io/identity=kube-apiserver", "-o", `jsonpath={.items[*].metadata.labels.kubernetes\.io/hostname}`)
+	if leases != "kube-master-1" {
+		t.Errorf("API servers have the leases of %q", leases)
+	}
+	if backends := c.ssh(t, "kube-node-1", "grep -c '^    server kube-master-[123] ' /etc/drover/haproxy.cfg"); backends != "1" {
+		t.Errorf("kube-node-1 has %s API servers on its list", backends)
 	}
 	c.inSync(t)
 	soon(c.routesHeld)(t)

@@ -32,7 +32,7 @@ With --out the plan is saved as well, for others to look at and for "drover appl
 FILE", which does that and nothing else.
 
 With --prune NAME it shows what "drover apply" with the same flags would do to remove
-that node as well, and what would keep it from doing so.`,
+that node or master as well, and what would keep it from doing so.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("out") && out == "" {
@@ -235,5 +235,5 @@ func (a *app) makeKubeconfig(c *cobra.Command, cluster *inventory.Cluster) ([]by
 		return nil, err
 	}
 	defer s.Close()
-	return s.Kubeconfig()
+	return s.Kubeconfig(c.Context())
 }

@@ -37,18 +37,26 @@ func (a *app) nodeRemove() *cobra.Command {
 	var remove removeFlags
 	c := &cobra.Command{
 		Use:   "remove NAME…",
-		Short: "Take nodes out of the cluster, and what drover made off their hosts",
-		Long: `remove takes kube-nodes out of the cluster, whether the inventory still names them
+		Short: "Take nodes and masters out of the cluster, and what drover made off their hosts",
+		Long: `remove takes machines out of the cluster, whether the inventory still names them
 or no longer does: it cordons them, keeps service addresses from leading there and
 sees the routes gone on the BIG-IPs that can be read, drains them one after the other,
 takes them off the BIG-IPs, resets their hosts, deletes their Nodes and waits for
 their address blocks to be given back. Cut off, it is run again and goes on.
 
+Of a master, a verified snapshot of etcd is taken first, on one that stays. When its
+pods are gone, the load balancers of all hosts forget it, without a kubelet started
+again; its API server stops, its etcd hands on the lead and is a member no more, and
+its host is reset. Several go one after the other. The last one, and one without
+which those that answer would be no quorum, is never removed: nothing does so all the
+same.
+
 It refuses, with the reason and the flag that does so all the same, when pods would
 find no room by what they ask for, when a PodDisruptionBudget allows none of its pods
 to be missing, when pods have no controller, or data in emptyDir volumes, and when a
 host cannot be reached: --unreachable removes one that is dead. It comes back into
-the cluster by nothing it still has: nodes are made by drover alone.
+the cluster by nothing it still has: nodes are made by drover alone, and the etcd of a
+master that was removed is refused by the others.
 
 "drover plan --prune NAME" shows all of it before; "drover apply --prune NAME" does
 it besides all else. What the inventory still names, the next apply adds again.`,
@@ -147,13 +155,24 @@ func checkTask(c *inventory.Cluster, task provision.NodeTask) error {
 		switch {
 		case master && task.Verb == provision.NodeAdd:
 			return usageError("%s is a master, and node add is for kube-nodes only", name)
-		case master && (task.Verb == provision.NodeRemove || task.Verb == provision.NodePrune):
-			return usageError("%s is a master, and drover removes kube-nodes only: etcd and the API servers would lose it as well", name)
 		case task.Verb == provision.NodeAdd && !slices.Contains(nodes, name):
 			return usageError("the inventory has no kube_node %q, so there is nothing to make it of: it has %s", name, strings.Join(nodes, ", "))
 		}
 	}
-	return nil
+	return someMasterStays(c, task)
+}
+
+// someMasterStays refuses a removal of all the masters that the inventory names.
+func someMasterStays(c *inventory.Cluster, task provision.NodeTask) error {
+	if task.Verb != provision.NodeRemove && task.Verb != provision.NodePrune {
+		return nil
+	}
+	for _, h := range c.KubeMasters {
+		if !slices.Contains(task.Names, h.Name) {
+			return nil
+		}
+	}
+	return usageError("%s cannot be removed: the inventory names no master that would stay. If the cluster has others, name them in it; the last one is never removed: `drover reset` ends a cluster", strings.Join(task.Names, ", "))
 }
 
 // drainFlags are how nodes are drained. They are named as kubectl's are.
@@ -207,7 +226,7 @@ type removeFlags struct {
 
 func (f *removeFlags) add(c *cobra.Command) {
 	f.drainFlags.add(c)
-	c.Flags().BoolVar(&f.unreachable, "unreachable", false, "remove also nodes whose hosts cannot be reached: nothing is taken off those")
+	c.Flags().BoolVar(&f.unreachable, "unreachable", false, "remove also those whose hosts cannot be reached: nothing is taken off them")
 	c.Flags().BoolVar(&f.withoutRoom, "without-room", false, "remove nodes also when pods would find no room without them")
 }
 
@@ -224,7 +243,7 @@ type pruneFlags struct {
 }
 
 func (f *pruneFlags) add(c *cobra.Command) {
-	c.Flags().StringArrayVar(&f.names, "prune", nil, "remove the node of this `name` as well (repeatable; see `drover node remove --help`)")
+	c.Flags().StringArrayVar(&f.names, "prune", nil, "remove the node or master of this `name` as well (repeatable; see `drover node remove --help`)")
 	f.removeFlags.add(c)
 }
 
@@ -264,10 +283,10 @@ func (a *app) warnOfObjections(ctx context.Context, s *provision.Session) error 
 	return err
 }
 
-// warnStillNamed tells of nodes that were removed and that the inventory would have
-// added again.
+// warnStillNamed tells of machines that were removed and that the inventory would have
+// join again.
 func (a *app) warnStillNamed(s *provision.Session) {
 	if names := s.StillNamed(); len(names) > 0 {
-		a.view.Warn("the inventory still names %s: take that out of it, or the next apply makes a node of it again", strings.Join(names, ", "))
+		a.view.Warn("the inventory still names %s: take that out of it, or the next apply has it join again", strings.Join(names, ", "))
 	}
 }

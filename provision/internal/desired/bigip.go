@@ -51,6 +51,21 @@ func Peerings(in Inputs) []resource.Resource {
 	return b.out
 }
 
+// Balancers are the hosts' own load balancers alone, where they have any: that they list
+// the masters that there are, and no other.
+func Balancers(in Inputs) ([]resource.Resource, error) {
+	b := newBuilder(in)
+	for _, h := range b.hosts(in.Cluster.Hosts()) {
+		if h.Role == inventory.RoleMaster && in.Cluster.API.Endpoint == "" {
+			b.clusterCA(h) // else it comes with the rest of the bundle
+		}
+		if _, err := b.balancer(h, nil); err != nil {
+			return nil, err
+		}
+	}
+	return b.out, nil
+}
+
 // NeighborsID is that of a BIG-IP's BGP configuration.
 func NeighborsID(f5 string) plan.ID { return plan.NewID(f5, "bgp", "neighbors") }
 

@@ -45,6 +45,10 @@ type Inputs struct {
 	// Drained must be so before a BIG-IP forgets anybody, and Gone before it is looked
 	// at for what should not be there: of nodes that are removed.
 	Drained, Gone []plan.ID
+	// Leaving are masters that are to go, which Cluster is without. Emptied must be so
+	// before they are on no list any more: that their pods are gone.
+	Leaving []string
+	Emptied []plan.ID
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
 	// Rendered remembers what was rendered before; it may be nil.
@@ -220,7 +224,7 @@ func (b *builder) balancer(h inventory.Host, needs []plan.ID) ([]plan.ID, error)
 	if err != nil {
 		return nil, err
 	}
-	inputs := b.files(h, files)
+	inputs := b.files(h, files, b.Emptied...)
 	if h.Role == inventory.RoleNode {
 		// Masters have it from the bundle.
 		inputs = append(inputs, b.clusterCA(h))
@@ -345,7 +349,7 @@ const (
 func (b *builder) gates() {
 	var etcds, apis, joined []plan.ID
 	var names []string
-	var joining []string
+	joining := slices.Clone(b.Leaving) // of whom nothing is expected
 	for _, j := range b.Joining {
 		joining = append(joining, j.Name)
 	}

@@ -2,7 +2,6 @@ package desired
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -11,10 +10,9 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
-	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/resource"
-	"github.com/droverctl/drover/provision/internal/snapshot"
+	"github.com/droverctl/drover/provision/internal/voting"
 	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
 )
@@ -42,14 +40,8 @@ func (b *builder) members(all []inventory.Host) []inventory.Host {
 	return slices.DeleteFunc(slices.Clone(all), func(h inventory.Host) bool { return b.joiner(h.Name) != nil })
 }
 
-func snapshotID(name string) plan.ID {
-	return plan.NewID(plan.ClusterHost, "etcd-snapshot", "before "+name)
-}
-func learnerID(name string) plan.ID { return plan.NewID(plan.ClusterHost, "etcd-learner", name) }
-func voteID(name string) plan.ID    { return plan.NewID(plan.ClusterHost, "etcd-vote", name) }
-func formerID(j *Joiner) plan.ID {
-	return plan.NewID(plan.ClusterHost, "etcd-member", fmt.Sprintf("%s %016x", j.Name, j.Former.ID))
-}
+func learnerID(name string) plan.ID    { return plan.NewID(plan.ClusterHost, "etcd-learner", name) }
+func voteID(name string) plan.ID       { return plan.NewID(plan.ClusterHost, "etcd-vote", name) }
 func formerNodeID(name string) plan.ID { return plan.NewID(plan.ClusterHost, "former-node", name) }
 
 // quorumOfEtcd is what has to be there before a master's API server.
@@ -68,99 +60,17 @@ func (b *builder) joinEtcd(h inventory.Host, j *Joiner, ready []plan.ID) {
 	if i := slices.IndexFunc(b.Joining, func(o Joiner) bool { return o.Name == h.Name }); i > 0 {
 		ready = append(ready, voteID(b.Joining[i-1].Name))
 	}
-	first := b.add(b.takeSnapshot(j, ready)).ID
+	former := func(m etcd.Member) bool { return j.Former != nil && m.ID == j.Former.ID }
+	first := b.add(voting.Snapshot(j.Name, b.Now, former, ready...)).ID
 	if j.FormerNode != "" {
 		first = b.add(b.removeFormerNode(j, first)).ID
 	}
 	if j.Former != nil {
-		first = b.add(b.removeFormer(j, first)).ID
+		former := voting.Removal{ID: voting.RemovalID(j.Name, j.Former.ID), Member: *j.Former, What: "of the machine before"}
+		first = b.add(former.Gone(first)).ID
 	}
 	b.add(b.addLearner(h, j, first))
 	b.add(b.promote(h, j))
-}
-
-// takeSnapshot takes one of etcd: nothing is changed about its members before.
-func (b *builder) takeSnapshot(j *Joiner, needs []plan.ID) resource.Step {
-	var taken bool // by this run
-	want := plan.State{"snapshot": "verified"}
-	return resource.Step{
-		ID: snapshotID(j.Name), Needs: needs, Want: want,
-		Look: func(context.Context, resource.Seen) (plan.State, error) {
-			if !taken {
-				return nil, nil
-			}
-			return want, nil
-		},
-		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			hosts, err := voters(ctx, w, j.Former)
-			if err != nil {
-				return err
-			}
-			var errs []error
-			for _, name := range hosts {
-				master, err := w.Host(name)
-				if err != nil {
-					continue // it is a member that was not reached
-				}
-				t, err := snapshot.Take(ctx, master, b.Now())
-				if err == nil {
-					taken = true
-					w.Say("a snapshot of etcd is kept on " + t.String())
-					return nil
-				}
-				errs = append(errs, err)
-			}
-			return errors.Join(append([]error{errors.New("no master that was reached could take a snapshot of etcd")}, errs...)...)
-		},
-	}
-}
-
-// voters are the masters whose etcd takes part in the quorum, who leads last: it has
-// enough to do.
-func voters(ctx context.Context, w resource.World, but *etcd.Member) ([]string, error) {
-	client, err := w.Cluster.Etcd()
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	s, err := client.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var names, last []string
-	for _, m := range s.Members {
-		switch {
-		case m.Learner || !m.Answers() || but != nil && m.ID == but.ID:
-		case m.Leader:
-			last = append(last, m.Name)
-		default:
-			names = append(names, m.Name)
-		}
-	}
-	return append(names, last...), nil
-}
-
-// removeFormer takes the member away that a machine of this name was before.
-func (b *builder) removeFormer(j *Joiner, needs ...plan.ID) resource.Step {
-	return resource.Step{
-		ID: formerID(j), Needs: needs,
-		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
-			there := plan.State{"member": "of the machine before"}
-			m, err := member(ctx, seen, func(m etcd.Member) bool { return m.ID == j.Former.ID })
-			switch {
-			case errors.Is(err, cluster.ErrNoCluster): // it is not asked now, but was before
-				return there, nil
-			case m == nil || err != nil:
-				return nil, err
-			}
-			return there, nil
-		},
-		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			return settledEtcd(ctx, w, "etcd to be without "+j.Former.String(), unsettled, func(ctx context.Context, c *etcd.Client) error {
-				return c.Remove(ctx, j.Former.ID)
-			})
-		},
-	}
 }
 
 // addLearner adds a master's etcd to the members, without a vote.
@@ -168,14 +78,14 @@ func (b *builder) addLearner(h inventory.Host, j *Joiner, needs ...plan.ID) reso
 	return resource.Step{
 		ID: learnerID(h.Name), Needs: needs, Want: plan.State{"member": "known"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
-			m, err := member(ctx, seen, j.at(h))
+			m, err := voting.Member(ctx, seen, j.at(h))
 			if m == nil || err != nil {
 				return nil, err
 			}
 			return plan.State{"member": "known"}, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			return settledEtcd(ctx, w, "etcd to take "+h.Name+" as a learner", unsettled, func(ctx context.Context, c *etcd.Client) error {
+			return voting.Settled(ctx, w, "etcd to take "+h.Name+" as a learner", voting.Unsettled, func(ctx context.Context, c *etcd.Client) error {
 				_, err := c.AddLearner(ctx, peerURL(h))
 				return err
 			})
@@ -188,7 +98,7 @@ func (b *builder) promote(h inventory.Host, j *Joiner) resource.Step {
 	return resource.Step{
 		ID: voteID(h.Name), Needs: []plan.ID{resource.UnitID(h.Name, manifests.EtcdUnit)}, Want: plan.State{"vote": "has one"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
-			m, err := member(ctx, seen, j.at(h))
+			m, err := voting.Member(ctx, seen, j.at(h))
 			if m == nil || err != nil {
 				return nil, err
 			}
@@ -198,7 +108,7 @@ func (b *builder) promote(h inventory.Host, j *Joiner) resource.Step {
 			return plan.State{"vote": "has one"}, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			return settledEtcd(ctx, w, "etcd on "+h.Name+" to catch up and get its vote", catchUp, func(ctx context.Context, c *etcd.Client) error {
+			return voting.Settled(ctx, w, "etcd on "+h.Name+" to catch up and get its vote", catchUp, func(ctx context.Context, c *etcd.Client) error {
 				members, err := c.Agreed(ctx)
 				if err != nil {
 					return err
@@ -217,38 +127,8 @@ func (b *builder) promote(h inventory.Host, j *Joiner) resource.Step {
 	}
 }
 
-const (
-	// unsettled is how long etcd may refuse to change its members, because some of
-	// them were not together for long enough.
-	unsettled = time.Minute
-	// catchUp is how long a learner may take to be sent what there is: gigabytes.
-	catchUp = 10 * time.Minute
-)
-
-// settledEtcd does something about etcd's members, again and again until it is done.
-func settledEtcd(ctx context.Context, w resource.World, what string, limit time.Duration, do func(context.Context, *etcd.Client) error) error {
-	client, err := w.Cluster.Etcd()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return wait.For(ctx, wait.Condition{
-		What: what, Limit: limit, Check: func(ctx context.Context) error { return do(ctx, client) },
-	}, w.Waiting)
-}
-
-// member is the one of etcd's members that is meant, as their quorum knows it; nil
-// when there is none.
-func member(ctx context.Context, seen resource.Seen, meant func(etcd.Member) bool) (*etcd.Member, error) {
-	members, err := seen.Cluster.EtcdAgreed(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if i := slices.IndexFunc(members, meant); i >= 0 {
-		return &members[i], nil
-	}
-	return nil, nil
-}
+// catchUp is how long a learner may take to be sent what there is: gigabytes.
+const catchUp = 10 * time.Minute
 
 func peerURL(h inventory.Host) string {
 	return "https://" + netip.AddrPortFrom(h.Address, manifests.EtcdPeerPort).String()

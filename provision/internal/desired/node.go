@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/voting"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -94,7 +95,7 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 	if j := b.joiner(h.Name); j != nil && j.Former != nil {
 		// What is joined is the new machine: until the former one is no member, a
 		// kubelet's credentials tell that a machine is not new.
-		needs = append(slices.Clone(needs), formerID(j))
+		needs = append(slices.Clone(needs), voting.RemovalID(j.Name, j.Former.ID))
 	}
 	join, joined, joining := b.join(h, slices.Concat([]plan.ID{resource.GateID(gateAPI), rbacGate}, needs, ids(inputs)))
 	b.add(join)

@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,18 @@ func (s Status) Removing(id uint64) error {
 		if after := s.Quorum().without(m); !after.Has() {
 			return &QuorumError{Change: "removing " + m.String(), After: after}
 		}
+	}
+	return nil
+}
+
+// RemovingEach is nil when members can be removed one after the other, in this order,
+// and those that are left and answer are a quorum each time.
+func (s Status) RemovingEach(ids ...uint64) error {
+	for _, id := range ids {
+		if err := s.Removing(id); err != nil {
+			return err
+		}
+		s.Members = slices.DeleteFunc(slices.Clone(s.Members), func(m MemberStatus) bool { return m.ID == id })
 	}
 	return nil
 }

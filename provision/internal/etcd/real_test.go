@@ -289,6 +289,64 @@ func TestOneBecomesThreeAndTheFirstIsReplaced(t *testing.T) {
 	eventually(t, "all to be well", cl.Healthy)
 }
 
+// Three become one, each time the leader first, which hands on before: whoever writes
+// does not notice, and it leads who stays.
+func TestThreeBecomeOne(t *testing.T) {
+	cl := start(t, "m1", "m2", "m3")
+	eventually(t, "all to be well", cl.Healthy)
+	stop := cl.keepWriting(t)
+	var all []uint64
+	s, err := cl.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range s.Members {
+		all = append(all, m.ID)
+	}
+	leader := func() MemberStatus {
+		var found MemberStatus
+		eventually(t, "a leader", func(ctx context.Context) error {
+			s, err := cl.Status(ctx)
+			for _, m := range s.Members {
+				if m.Leader {
+					found = m
+					return nil
+				}
+			}
+			return errors.Join(errors.New("none"), err)
+		})
+		return found
+	}
+	one := leader()
+	stays := all[0]
+	if stays == one.ID {
+		stays = all[1]
+	}
+	var third uint64
+	for _, id := range all {
+		if id != one.ID && id != stays {
+			third = id
+		}
+	}
+	if err := cl.MoveLeader(t.Context(), one.ID, stays, third); err == nil || !strings.Contains(err.Error(), "nobody else") {
+		t.Errorf("to nobody: %v", err)
+	}
+	for _, id := range []uint64{one.ID, third} {
+		if err := cl.MoveLeader(t.Context(), id, third); err != nil {
+			t.Fatal(err)
+		}
+		if got := leader().ID; got == id {
+			t.Errorf("%016x still leads", id)
+		}
+		eventually(t, "one to be removed", func(ctx context.Context) error { return cl.Remove(ctx, id) })
+	}
+	stop()
+	members, err := cl.Agreed(t.Context())
+	if err != nil || len(members) != 1 || members[0].ID != stays || leader().ID != stays {
+		t.Errorf("%v, %v", members, err)
+	}
+}
+
 // reach has the client know of members, whether they run or not.
 func (cl *cluster) reach(t *testing.T, members ...*etcdtest.Member) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	certsv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -27,6 +28,27 @@ func (c *Client) ForgetRequests(ctx context.Context, node string) error {
 			if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 				return fmt.Errorf("delete certificate request %s of %s: %w", r.Name, r.Spec.Username, err)
 			}
+		}
+	}
+	return nil
+}
+
+// identityLabel is of the leases by which API servers know of each other.
+const identityLabel = "apiserver.kubernetes.io/identity"
+
+// ForgetAPIServer deletes the lease of an API server that is no more: the others would
+// keep it for an hour.
+func (c *Client) ForgetAPIServer(ctx context.Context, hostname string) error {
+	leases := c.typed.CoordinationV1().Leases(metav1.NamespaceSystem)
+	list, err := leases.List(ctx, metav1.ListOptions{LabelSelector: identityLabel + "=kube-apiserver," + corev1.LabelHostname + "=" + hostname})
+	if err != nil {
+		return fmt.Errorf("list the leases of API servers: %w", err)
+	}
+	for _, l := range list.Items {
+		uid := l.UID
+		err := leases.Delete(ctx, l.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("delete the lease %s of the API server on %s: %w", l.Name, hostname, err)
 		}
 	}
 	return nil

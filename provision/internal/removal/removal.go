@@ -17,10 +17,12 @@ import (
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/bgp"
 	"github.com/droverctl/drover/provision/internal/calico"
+	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/voting"
 	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
 )
@@ -32,6 +34,8 @@ type Node struct {
 	Reached bool       // its host is connected to
 	Named   bool       // the inventory still names it
 	Made    reset.Host // what drover may have made on the host, when it was reached
+	Master  bool
+	Member  *etcd.Member // that its etcd is; nil when it is none, or none any more
 }
 
 // Inputs are what a removal is made of.
@@ -47,41 +51,72 @@ type Inputs struct {
 	Host func(name string) host.Reader
 	// Wiped is told of a host that nothing of drover's is on any more.
 	Wiped func(name string)
+	// Lists are the lists of API servers on the hosts that stay, without the masters that
+	// go.
+	Lists []plan.ID
+	Now   func() time.Time
 }
 
 // Steps are a removal's resources, and what else has to come after a part of it: the
 // BIG-IPs forget nodes when those are Drained, and have no stray route when they are
-// Gone. Forgotten are the BIG-IPs' own changes, which hosts are kept for.
+// Gone; lists forget masters when those are Emptied. Forgotten are the BIG-IPs' own
+// changes, which hosts are kept for.
 type Steps struct {
-	Resources     []resource.Resource
-	Drained, Gone []plan.ID
+	Resources              []resource.Resource
+	Drained, Gone, Emptied []plan.ID
 }
 
-// Of is the removal of nodes.
+// Of is the removal of nodes. Masters go one after the other, in their order.
 func Of(in Inputs, forgotten []plan.ID) Steps {
 	var s Steps
 	add := func(r resource.Resource) plan.ID {
 		s.Resources = append(s.Resources, r)
 		return r.Item().ID
 	}
+	var begin, before []plan.ID // the snapshot before anything, and the master before
 	for _, n := range in.Nodes {
-		cordoned := add(Cordon(n.Name, true))
-		unserving := []plan.ID{add(Exclude(n.Name, in.Blind, cordoned))}
-		for _, f5 := range in.Readable {
-			if n.Address.IsValid() {
-				unserving = append(unserving, add(in.withdrawn(n, f5, unserving[0])))
-			}
+		if n.Member != nil && len(begin) == 0 {
+			begin = []plan.ID{add(in.snapshot(n))}
 		}
-		drained := add(Drained(n.Name, n.Reached, in.Drain, append(unserving, cordoned)...))
+	}
+	for _, n := range in.Nodes {
+		var first []plan.ID
+		if n.Master {
+			first = begin
+		}
+		drained := in.emptied(n, add, first)
 		s.Drained = append(s.Drained, drained)
-		before := append([]plan.ID{drained}, forgotten...)
-		if n.Reached {
-			before = append(before, add(in.wiped(n, before)))
+		needs := append([]plan.ID{drained}, forgotten...)
+		if n.Master {
+			s.Emptied = append(s.Emptied, drained)
+			needs = slices.Concat(needs, in.Lists, before)
+			if id := voting.SnapshotID(n.Name); n.Member != nil && !slices.Contains(begin, id) {
+				needs = append(needs, add(in.snapshot(n, before...)))
+			}
+			needs = in.leaves(n, add, needs)
 		}
-		gone := add(nodeGone(n.Name, before))
+		if n.Reached {
+			needs = append(needs, add(in.wiped(n, needs)))
+		}
+		gone := add(nodeGone(n, needs))
 		s.Gone = append(s.Gone, gone, add(blocksGone(n.Name, gone)))
+		if n.Master {
+			before = []plan.ID{gone}
+		}
 	}
 	return s
+}
+
+// emptied has nothing new come to a node, and what is there go.
+func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []plan.ID) (drained plan.ID) {
+	cordoned := add(Cordon(n.Name, true, needs...))
+	unserving := []plan.ID{add(Exclude(n.Name, in.Blind, cordoned))}
+	for _, f5 := range in.Readable {
+		if n.Address.IsValid() {
+			unserving = append(unserving, add(in.withdrawn(n, f5, unserving[0])))
+		}
+	}
+	return add(Drained(n.Name, n.Reached, in.Drain, append(unserving, cordoned)...))
 }
 
 // withdrawLimit is how long a route may be announced after the node was told not to.
@@ -185,7 +220,8 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 
 // nodeGone is the node's object, which is what Calico knows of it, too, and the pods
 // that were there for its sake: nobody is left to end them.
-func nodeGone(name string, needs []plan.ID) resource.Step {
+func nodeGone(n Node, needs []plan.ID) resource.Step {
+	name := n.Name
 	return resource.Step{
 		ID: id("node", name), Needs: needs, Want: nil,
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
@@ -218,6 +254,11 @@ func nodeGone(name string, needs []plan.ID) resource.Step {
 			}
 			if err := api.ForgetRequests(ctx, name); err != nil {
 				return err
+			}
+			if n.Master {
+				if err := api.ForgetAPIServer(ctx, name); err != nil {
+					return err
+				}
 			}
 			return wait.For(ctx, wait.Condition{
 				What: "Node " + name + " and its pods to be gone", Limit: 2 * time.Minute, Every: 300 * time.Millisecond,
