@@ -177,24 +177,6 @@ func (c *Client) Agreed(ctx context.Context) ([]Member, error) {
 	return c.members(ctx, voters)
 }
 
-// Agreed lists the members as a quorum of them knows them: what a change of them may
-// be decided by.
-func (c *Client) Agreed(ctx context.Context) ([]Member, error) {
-	s, err := c.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if q := s.Quorum(); !q.Has() {
-		return nil, &UnhealthyError{Quorum: q}
-	}
-	voters, err := c.open(s.voters()...)
-	if err != nil {
-		return nil, err
-	}
-	defer voters.Close()
-	return c.members(ctx, voters)
-}
-
 // members lists them; without options, the answer is the quorum's.
 func (c *Client) members(ctx context.Context, from *conn, how ...clientv3.OpOption) ([]Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
