@@ -32,6 +32,31 @@ type Node struct {
 	Reached bool       // its host is connected to
 	Named   bool       // the inventory still names it
 	Made    reset.Host // what drover may have made on the host, when it was reached
+	Former  *Former    // nil: nobody is to have its name afterwards
+}
+
+// Former is what is removed of a node whose name another machine is to have.
+type Former struct {
+	UID string // of its Node; empty when that is gone already
+	// Machine is the name under which the machine before is connected to, when the
+	// cluster knows it at another address; empty when the other one is at its address.
+	Machine string
+}
+
+// On is the name under which the node's machine is connected to.
+func (n Node) On() string {
+	if n.Former != nil {
+		return n.Former.Machine
+	}
+	return n.Name
+}
+
+// LeavesAddress reports whether nobody is to be at the node's address afterwards.
+func (n Node) LeavesAddress() bool { return n.Former == nil || n.Former.Machine != "" }
+
+// same reports whether a Node that there is is the one to go.
+func (n Node) same(use kube.NodeUse) bool {
+	return use.Exists && (n.Former == nil || n.Former.UID == use.UID)
 }
 
 // Inputs are what a removal is made of.
@@ -55,11 +80,14 @@ type Inputs struct {
 type Steps struct {
 	Resources     []resource.Resource
 	Drained, Gone []plan.ID
+	// Before is, of each node whose name another machine is to have, what has to be
+	// gone before there is a Node of that name again.
+	Before map[string][]plan.ID
 }
 
 // Of is the removal of nodes.
 func Of(in Inputs, forgotten []plan.ID) Steps {
-	var s Steps
+	s := Steps{Before: map[string][]plan.ID{}}
 	add := func(r resource.Resource) plan.ID {
 		s.Resources = append(s.Resources, r)
 		return r.Item().ID
@@ -78,8 +106,12 @@ func Of(in Inputs, forgotten []plan.ID) Steps {
 		if n.Reached {
 			before = append(before, add(in.wiped(n, before)))
 		}
-		gone := add(nodeGone(n.Name, before))
-		s.Gone = append(s.Gone, gone, add(blocksGone(n.Name, gone)))
+		gone := add(nodeGone(n, before))
+		free := add(blocksGone(n.Name, gone))
+		s.Gone = append(s.Gone, gone, free)
+		if n.Former != nil {
+			s.Before[n.Name] = []plan.ID{gone, free}
+		}
 	}
 	return s
 }
@@ -144,11 +176,11 @@ func (in Inputs) withdrawn(n Node, f5 inventory.BigIP, needs ...plan.ID) resourc
 func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 	var done atomic.Bool
 	return resource.Step{
-		ID: plan.NewID(n.Name, "reset", "drover"), Needs: needs, Want: nil,
+		ID: plan.NewID(n.On(), "reset", "drover"), Needs: needs, Want: nil,
 		Look: func(ctx context.Context, _ resource.Seen) (plan.State, error) {
-			h := in.Host(n.Name)
+			h := in.Host(n.On())
 			if h == nil {
-				return nil, fmt.Errorf("%s: no connection to it", n.Name)
+				return nil, fmt.Errorf("%s: no connection to it", n.On())
 			}
 			traces, err := n.Made.Look(ctx, h)
 			if err != nil {
@@ -169,14 +201,14 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 			return state, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			h, err := w.Host(n.Name)
+			h, err := w.Host(n.On())
 			if err != nil {
 				return err
 			}
 			if err := n.Made.Wipe(ctx, h); err != nil {
 				return err
 			}
-			in.Wiped(n.Name)
+			in.Wiped(n.On())
 			done.Store(true)
 			return nil
 		},
@@ -185,13 +217,20 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 
 // nodeGone is the node's object, which is what Calico knows of it, too, and the pods
 // that were there for its sake: nobody is left to end them.
-func nodeGone(name string, needs []plan.ID) resource.Step {
+func nodeGone(n Node, needs []plan.ID) resource.Step {
+	name, kind := n.Name, "node"
+	if n.Former != nil {
+		kind = "former-node" // there is to be another
+	}
 	return resource.Step{
-		ID: id("node", name), Needs: needs, Want: nil,
+		ID: id(kind, name), Needs: needs, Want: nil,
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
 			use, err := useOf(ctx, seen.Cluster, name)
 			if err != nil {
 				return nil, err
+			}
+			if use.Exists && !n.same(use) { // what is on that one is its own
+				return nil, nil
 			}
 			api, err := seen.Cluster.API(ctx)
 			if err != nil {
@@ -211,6 +250,9 @@ func nodeGone(name string, needs []plan.ID) resource.Step {
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
+				return err
+			}
+			if err := silent(ctx, w, n); err != nil {
 				return err
 			}
 			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
@@ -234,6 +276,19 @@ func nodeGone(name string, needs []plan.ID) resource.Step {
 			}, w.Waiting)
 		},
 	}
+}
+
+// silent makes sure that nobody speaks for a node any more whose name another machine
+// is to have, when the one before was not reset: the cluster would hear two.
+func silent(ctx context.Context, w resource.World, n Node) error {
+	if n.Former == nil || n.Reached {
+		return nil
+	}
+	use, err := useOf(ctx, w.Cluster, n.Name)
+	if err == nil && n.same(use) && use.Trouble == "" {
+		err = fmt.Errorf("the cluster hears of %s again, and from another machine than the one that is to have its name: power that off, or reset it", n.Name)
+	}
+	return err
 }
 
 // releaseLimit is how long Calico may take to give a node's blocks back: what it
