@@ -139,7 +139,7 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provi
 		err = approved.of(cluster)
 	}
 	if err == nil {
-		task, err = checkTask(cluster, task)
+		task, err = checkTask(c, cluster, task)
 	}
 	if err != nil {
 		return nil, plan.Plan{}, err

@@ -114,7 +114,7 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 	if err != nil {
 		return err
 	}
-	if task, err = checkTask(cluster, task); err != nil {
+	if task, err = checkTask(c, cluster, task); err != nil {
 		return err
 	}
 	s, p, err := a.lookAt(c, cluster, false, task)
@@ -126,7 +126,7 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 }
 
 // checkTask refuses what can be told to be wrong before any host is spoken to.
-func checkTask(c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
+func checkTask(cmd *cobra.Command, c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
 	task.Names = slices.Compact(slices.Sorted(slices.Values(task.Names)))
 	switch task.Verb {
 	case provision.NodeDrain, provision.NodeRemove, provision.NodePrune, provision.NodeReplace:
@@ -135,7 +135,7 @@ func checkTask(c *inventory.Cluster, task provision.NodeTask) (provision.NodeTas
 		}
 	}
 	if task.Verb == provision.NodeReplace {
-		return replacement(c, task)
+		return replacement(cmd, c, task)
 	}
 	return task, checkNames(c, task)
 }
@@ -248,15 +248,22 @@ func (f *pruneFlags) task(c *cobra.Command) (provision.NodeTask, error) {
 	case len(f.replaced) > 0:
 		return f.removeFlags.task(provision.NodeReplace, f.replaced), nil
 	}
+	if name := saysHow(c); name != "" {
+		return provision.NodeTask{}, usageError("--%s says how nodes are removed: it needs --prune NAME", name)
+	}
+	return provision.NodeTask{}, nil
+}
+
+// saysHow is a flag that was given and says how nodes are removed.
+func saysHow(c *cobra.Command) (name string) {
 	own := &cobra.Command{}
 	(&removeFlags{}).add(own)
-	var err error
 	own.Flags().VisitAll(func(flag *pflag.Flag) {
 		if c.Flags().Changed(flag.Name) {
-			err = usageError("--%s says how nodes are removed: it needs --prune NAME", flag.Name)
+			name = flag.Name
 		}
 	})
-	return provision.NodeTask{}, err
+	return name
 }
 
 // refusal is why a run must not be begun, if it must not.
@@ -271,8 +278,12 @@ func refusal(ctx context.Context, s *provision.Session) error {
 // warnOfObjections tells what would keep an apply from doing what is planned.
 func (a *app) warnOfObjections(ctx context.Context, s *provision.Session) error {
 	objections, err := s.Objections(ctx)
+	verb := "apply"
+	if s.Task().Verb == provision.NodeReplace {
+		verb = "node replace"
+	}
 	for _, o := range objections {
-		a.view.Warn("apply would refuse this: %s", o)
+		a.view.Warn("%s would refuse this: %s", verb, o)
 	}
 	return err
 }

@@ -52,7 +52,7 @@ speak for the new one, and a master's holds the cluster's keys.`,
 }
 
 // replacement is the task to replace hosts, by what they are.
-func replacement(c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
+func replacement(cmd *cobra.Command, c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
 	named := func(hosts []inventory.Host) (names []string) {
 		for _, h := range hosts {
 			names = append(names, h.Name)
@@ -64,6 +64,8 @@ func replacement(c *inventory.Cluster, task provision.NodeTask) (provision.NodeT
 		switch {
 		case slices.Contains(masters, name) && len(task.Names) > 1:
 			return task, usageError("%s is a master, and masters are replaced one at a time: give its name alone", name)
+		case slices.Contains(masters, name) && saysHow(cmd) != "":
+			return task, usageError("--%s says how kube-nodes are removed, and %s is a master", saysHow(cmd), name)
 		case slices.Contains(masters, name):
 			task.Verb = provision.MasterReplace
 		case !slices.Contains(nodes, name):
