@@ -22,7 +22,7 @@ func TestNodeReplacedAtItsAddress(t *testing.T) {
 	f.Forget()
 	before := dumps(f)
 	says(t, said(t, f, 2, "plan", "--replace", "kube-node-2"), "~ cordon:kube-node-2", "~ drain:kube-node-2: pods is web/web-a, not none",
-		"- former-node:kube-node-2", "- blocks:kube-node-2", "+ node:kube-node-2", "+ join", "+ block:kube-node-2",
+		"- former-node:kube-node-2", "- blocks:kube-node-2", "+ node:kube-node-2", "+ kubelet:join", "+ block:kube-node-2",
 		"the machine that was kube-node-2 is not reset (another is at 10.64.1.2): see that it does not come back with its disk")
 	if dumps(f) != before {
 		t.Error("a plan has changed something")

@@ -100,7 +100,9 @@ func Of(in Inputs, forgotten []plan.ID) Steps {
 				unserving = append(unserving, add(in.withdrawn(n, f5, unserving[0])))
 			}
 		}
-		drained := add(Drained(n.Name, n.Reached, in.Drain, append(unserving, cordoned)...))
+		how := in.Drain
+		how.Settle = how.Settle && (n.Former == nil || n.Reached) // the dead have nothing to move, and may be missing for room
+		drained := add(Drained(n.Name, n.Reached, how, append(unserving, cordoned)...))
 		s.Drained = append(s.Drained, drained)
 		before := append([]plan.ID{drained}, forgotten...)
 		if n.Reached {
