@@ -249,7 +249,11 @@ func (f *pruneFlags) task(c *cobra.Command) (provision.NodeTask, error) {
 		return f.removeFlags.task(provision.NodeReplace, f.replaced), nil
 	}
 	if name := saysHow(c); name != "" {
-		return provision.NodeTask{}, usageError("--%s says how nodes are removed: it needs --prune NAME", name)
+		needs := "--prune NAME"
+		if c.Flags().Lookup("replace") != nil {
+			needs += " or --replace NAME"
+		}
+		return provision.NodeTask{}, usageError("--%s says how nodes are removed: it needs %s", name, needs)
 	}
 	return provision.NodeTask{}, nil
 }
