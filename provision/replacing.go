@@ -8,6 +8,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/inventory/diag"
 	"github.com/droverctl/drover/provision/internal/desired"
+	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/membership"
@@ -115,20 +116,29 @@ func (s *Session) toSucceed(ctx context.Context, h inventory.Host, node kube.Nod
 		}
 	}
 	if s.Away[machine] == nil {
-		snap, ok := s.reachAt(ctx, machine, n.Address)
-		stranger := s.stranger(snap, h.Name)
-		_, noted := snap.Texts[membership.Path]
-		switch {
-		case !ok:
-		case stranger != "":
-			s.Away[machine] = fmt.Errorf("the machine at %s says that it is %s now", n.Address, stranger)
-		case snap.MachineID != "" && snap.MachineID == s.seen[h.Name].MachineID:
-			s.Away[machine] = fmt.Errorf("at %s is the machine that is at %s as well", n.Address, h.Address)
-		case !noted && (snap.MachineID == "" || snap.MachineID != node.Machine): // a reset that was cut off has left no note
-			s.Away[machine] = fmt.Errorf("the machine at %s belongs to no cluster, and is another than the cluster knows there", n.Address)
+		if snap, ok := s.reachAt(ctx, machine, n.Address); ok {
+			if err := s.another(h, node, snap); err != nil {
+				s.Away[machine] = err
+			}
 		}
 	}
 	return n, s.reached(&n, h, bundle)
+}
+
+// another is why the machine at a former node's address is not the one it was: nothing
+// is taken off that. A reset that was cut off has left no note, but the same machine.
+func (s *Session) another(h inventory.Host, node kube.NodeState, snap facts.Snapshot) error {
+	_, noted := snap.Texts[membership.Path]
+	stranger := s.stranger(snap, h.Name)
+	switch {
+	case stranger != "":
+		return fmt.Errorf("the machine at %s says that it is %s now", node.Address, stranger)
+	case snap.MachineID != "" && snap.MachineID == s.seen[h.Name].MachineID:
+		return fmt.Errorf("at %s is the machine that is at %s as well", node.Address, h.Address)
+	case !noted && (snap.MachineID == "" || snap.MachineID != node.Machine):
+		return fmt.Errorf("the machine at %s belongs to no cluster, and is another than the cluster knows there", node.Address)
+	}
+	return nil
 }
 
 // former are the Nodes that have to be gone before those that take their names.
