@@ -34,6 +34,8 @@ func TestNodesComeAndGo(t *testing.T) {
 	alone, elsewhere := full, full
 	alone.Missing = []string{guest, spare}
 	elsewhere.At = map[string]string{guest: c.address(spare)}
+	full.KnownHosts = c.knownAtAddresses(t, guest, spare)
+	elsewhere.KnownHosts = full.KnownHosts
 	c.set(t, alone)
 	c.bootstrap(t)
 	bare, bareSpare := c.disk(t, guest), c.disk(t, spare)
@@ -233,6 +235,32 @@ func (c *cluster) nodeReplaced(t *testing.T, to shape, from, at string) {
 	c.inSync(t)
 }
 
+// knownAtAddresses is a file like the lab's known_hosts that knows machines by each
+// other's names and by their addresses as well: they change places.
+func (c *cluster) knownAtAddresses(t *testing.T, machines ...string) string {
+	t.Helper()
+	known, err := os.ReadFile(filepath.Join(stateDir, c.Name, "known_hosts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Clone(machines)
+	for _, m := range machines {
+		names = append(names, c.address(m))
+	}
+	text := string(known)
+	for line := range strings.Lines(string(known)) {
+		called, key, _ := strings.Cut(line, " ")
+		if slices.ContainsFunc(machines, func(m string) bool { return slices.Contains(strings.Split(called, ","), m) }) {
+			text += strings.Join(names, ",") + " " + key
+		}
+	}
+	path := filepath.Join(labkit.WorkDir(), c.Name+".known_hosts")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // isBare: a machine is as it was before drover knew it.
 func (c *cluster) isBare(t *testing.T, machine string, bare []string) {
 	t.Helper()
@@ -257,6 +285,7 @@ func (c *cluster) deadNodeReplaced(t *testing.T) {
 	if r := c.Run(t, "up", c.path()); r.Code != 0 {
 		t.Fatal(r)
 	}
+	full.KnownHosts = c.knownAtAddresses(t, guest) // it has another key
 	c.set(t, full)
 	labkit.Await(t, 3*time.Minute, "the cluster and the router to see that it is dead", func() error {
 		if hops := c.routes(t, "f5-a")[serviceCIDR]; slices.Contains(hops, c.address(guest)) {
