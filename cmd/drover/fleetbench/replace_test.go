@@ -170,3 +170,27 @@ func TestKilledWhileANodeIsReplaced(t *testing.T) {
 		})
 	}
 }
+
+// Pods that a run has left which was killed between the Node and its pods are not the
+// new machine's to run.
+func TestNothingOfTheMachineBeforeIsLeft(t *testing.T) {
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	f.Replace("kube-node-2")
+	command := []string{"node", "replace", "kube-node-2", "--auto-approve", "--lock-wait", "1m"}
+	c := f.Command(drover, command...)
+	running := make(chan *os.Process, 1)
+	f.InjectWrite(hosttest.Fault{Match: "DELETE /api/v1/nodes/kube-node-2", Do: hosttest.Cut, When: hosttest.After, Struck: func() { _ = (<-running).Kill() }})
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	running <- c.Process
+	_ = c.Wait() // it was killed
+	f.Mend()
+	f.Run(fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web"})
+	out := said(t, f, 0, command...)
+	buried, made := strings.Index(out, "cluster/former-node:kube-node-2  deleted"), strings.Index(out, "cluster/node:kube-node-2  created")
+	if buried < 0 || made < buried || f.Pods()["web/web-a"] != "" {
+		t.Errorf("pods %v are there:\n%s", f.Pods(), out)
+	}
+	inSync(t, f)
+}
