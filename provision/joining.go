@@ -12,16 +12,11 @@ import (
 	"github.com/droverctl/drover/provision/internal/identity"
 )
 
-// toReplace reports whether another machine is to take a master's place.
-func (s *Session) toReplace(name string) bool {
-	return slices.Contains(s.options.Nodes.replaced(), name)
-}
-
-// another reports whether it is no matter that a machine is not the member of its name:
+// mayDiffer reports whether it is no matter that a machine is not the member of its name:
 // it is to take its place, or that member is to go.
-func (s *Session) another(name string) bool {
+func (s *Session) mayDiffer(name string) bool {
 	t := s.options.Nodes
-	return s.toReplace(name) || t.removes() && t.has(name)
+	return t.replaces(name) || t.removes() && t.has(name)
 }
 
 // nothingToReplace refuses to replace a master where there is no cluster: on empty
@@ -42,10 +37,8 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		return nil
 	}
 	replaced := s.options.Nodes.replaced()
-	for _, name := range replaced {
-		if s.Away[name] != nil {
-			return fmt.Errorf("the machine that is to take %s's place could not be reached", name)
-		}
+	if err := s.newcomersAway(replaced); err != nil {
+		return err
 	}
 	if len(replaced) == 0 && identity.Members(s.remaining(), s.seen, s.masters) {
 		return nil
@@ -59,13 +52,13 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		s.Warnings = append(s.Warnings, err.Error())
 		return nil
 	}
-	joiners, err := identity.Joining(s.remaining(), s.seen, members, s.toReplace)
+	joiners, err := identity.Joining(s.remaining(), s.seen, members, s.options.Nodes.replaces)
 	if err != nil {
 		return err
 	}
 	for _, name := range replaced {
 		if !slices.ContainsFunc(joiners, func(j identity.Joiner) bool { return j.Name == name }) {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is not replaced: its machine is the member that the cluster knows. If it is to be another one, put that in its place, empty, or run `drover reset %[1]s` before", name))
+			s.Warnings = append(s.Warnings, notReplaced(name, "run `drover reset "+name+"` before"))
 		}
 	}
 	for _, j := range joiners {
@@ -75,7 +68,7 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 				return refusal("replaced", j.Name, status, err)
 			}
 		}
-		if s.toReplace(j.Name) {
+		if s.options.Nodes.replaces(j.Name) {
 			if one.FormerNode, err = s.formerNode(ctx, j.Name); err != nil {
 				return err
 			}

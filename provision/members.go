@@ -47,7 +47,7 @@ func (s *Session) meet(ctx context.Context) error {
 	members := cluster.Merge(etcds, nodes)
 	s.members = members
 	met := slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool { return !s.options.Nodes.Concerns(s.Cluster, m.Name) })
-	if err := identity.Replaced(s.Cluster, s.seen, met, s.another); err != nil {
+	if err := identity.Replaced(s.Cluster, s.seen, met, s.mayDiffer); err != nil {
 		return err
 	}
 	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)

@@ -29,17 +29,19 @@ import (
 // NodeVerb is what a run does to nodes.
 type NodeVerb string
 
-// The verbs. Prune removes nodes, and replace has other, empty machines take masters'
-// places, besides all else that the inventory asks for; the others are about the nodes
-// named and nothing else.
+// The verbs. Prune removes nodes, and MasterReplace has other, empty machines take
+// masters' places, besides all else that the inventory asks for; the others are about
+// the nodes named and nothing else.
 const (
-	NodeAdd      NodeVerb = "add"
-	NodeRemove   NodeVerb = "remove"
-	NodePrune    NodeVerb = "prune"
-	NodeReplace  NodeVerb = "replace"
-	NodeDrain    NodeVerb = "drain"
-	NodeCordon   NodeVerb = "cordon"
-	NodeUncordon NodeVerb = "uncordon"
+	NodeAdd     NodeVerb = "add"
+	NodeRemove  NodeVerb = "remove"
+	NodePrune   NodeVerb = "prune"
+	NodeReplace NodeVerb = "replace"
+	// MasterReplace is of masters: etcd's members, and what lists them on all hosts.
+	MasterReplace NodeVerb = "replace-master"
+	NodeDrain     NodeVerb = "drain"
+	NodeCordon    NodeVerb = "cordon"
+	NodeUncordon  NodeVerb = "uncordon"
 )
 
 // NodeTask is what a run is to do to nodes. The zero value is nothing.
@@ -73,15 +75,20 @@ func (t NodeTask) removes() bool        { return t.Verb == NodeRemove || t.Verb 
 
 // limited reports whether the run is about the nodes named and nothing else.
 func (t NodeTask) limited() bool {
-	return t.Verb != "" && t.Verb != NodePrune && t.Verb != NodeReplace
+	return t.Verb != "" && t.Verb != NodePrune && t.Verb != MasterReplace
 }
 
 // replaced are the masters of which another machine is to take the place.
 func (t NodeTask) replaced() []string {
-	if t.Verb != NodeReplace {
+	if t.Verb != MasterReplace {
 		return nil
 	}
 	return t.Names
+}
+
+// replaces reports whether another machine is to take a host's place.
+func (t NodeTask) replaces(name string) bool {
+	return (t.Verb == NodeReplace || t.Verb == MasterReplace) && t.has(name)
 }
 
 // inService reports whether it only says what may run on nodes: that is the API's
@@ -123,7 +130,7 @@ func (s *Session) remaining() *inventory.Cluster {
 // resolve finds the nodes that the run is about, in the inventory and in the cluster.
 func (s *Session) resolve(ctx context.Context, bundle *trust.Bundle) error {
 	t := s.options.Nodes
-	if t.Verb == "" || t.Verb == NodeReplace { // masters join by what etcd knows
+	if t.Verb == "" || t.Verb == MasterReplace { // masters join by what etcd knows
 		return nil
 	}
 	if s.verdict.Standing != identity.Existing {
@@ -133,8 +140,11 @@ func (s *Session) resolve(ctx context.Context, bundle *trust.Bundle) error {
 	if err != nil {
 		return fmt.Errorf("nothing is done to nodes while the cluster's API cannot be asked: %w", err)
 	}
-	if t.Verb == NodeAdd {
+	switch t.Verb {
+	case NodeAdd:
 		return nil
+	case NodeReplace:
+		return s.meetFormer(ctx, api, bundle)
 	}
 	nodes, err := s.access.Nodes(ctx)
 	if err != nil {
@@ -205,51 +215,70 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 			return n, err
 		}
 	}
-	n.Reached = s.conns[name] != nil && s.Away[name] == nil
-	if !n.Reached && !n.Address.IsValid() && s.Away[name] == nil {
+	if s.conns[name] == nil && !n.Address.IsValid() && s.Away[name] == nil {
 		s.Away[name] = fmt.Errorf("%s: neither the inventory nor the cluster knows its address", name)
 	}
-	if n.Reached {
-		made, err := s.madeOn(h, bundle)
-		if err != nil {
-			return n, err
-		}
-		n.Made = made
-	}
-	if s.options.Nodes.Unreachable && !n.Reached {
-		s.gone[name] = s.Away[name]
-		delete(s.Away, name) // that is what it is removed for
-	}
-	return n, nil
+	return n, s.reached(&n, h, bundle)
 }
 
-// reachUnnamed connects to a node that the inventory does not name any more, in the
-// way that it has for all, and makes sure that it is the one that is meant.
+// reached notes whether the machine of a node that is to go was reached, and what
+// drover may have made there.
+func (s *Session) reached(n *removal.Node, h inventory.Host, bundle *trust.Bundle) (err error) {
+	machine := n.On()
+	n.Reached = s.conns[machine] != nil && s.Away[machine] == nil
+	if n.Reached {
+		n.Made, err = s.madeOn(h, bundle)
+	} else if s.options.Nodes.Unreachable {
+		s.gone[machine] = s.Away[machine]
+		delete(s.Away, machine) // that is what it is removed for
+	}
+	return err
+}
+
+// reachUnnamed connects to a node that the inventory does not name any more, and makes
+// sure that it is the one that is meant.
 func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
-	conn := s.conns[h.Name]
+	snap, ok := s.reachAt(ctx, h.Name, h.Address)
+	if stranger := s.stranger(snap, h.Name); ok && stranger != "" {
+		return fmt.Errorf("the machine at %s says that it is %s, and not %s: name %s in the inventory, with its address, to remove it",
+			h.Address, stranger, h.Name, h.Name)
+	}
+	if ok {
+		s.seen[h.Name] = snap // a master's tells who had the fleet's lock
+	}
+	return nil
+}
+
+// reachAt connects, under a name of the session's own, to a machine that the inventory
+// does not name, in the way that it has for all, and looks who it is. When it cannot
+// be reached it is away.
+func (s *Session) reachAt(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, bool) {
+	conn := s.conns[name]
 	if conn == nil {
-		t := s.target(h.Name, h.Address, h.SSH)
 		var err error
-		if conn, err = ssh.Dial(ctx, t, s.options.SSH); err != nil {
-			s.Away[h.Name] = err
-			return nil
+		if conn, err = ssh.Dial(ctx, s.target(name, address, s.Cluster.SSH), s.options.SSH); err != nil {
+			s.Away[name] = err
+			return facts.Snapshot{}, false
 		}
-		s.conns[h.Name] = conn
+		s.conns[name] = conn
 	}
 	snap, err := facts.Probe(ctx, conn, identity.Scope())
 	if err != nil {
-		s.Away[h.Name] = err
-		return nil
+		s.Away[name] = err
 	}
-	s.seen[h.Name] = snap // a master's tells who had the fleet's lock
-	// Without a note nothing there is provably the node's; a reset that was cut off
-	// has left none, and what it left is judged by what it is.
-	note := membership.Parse(snap.Texts[membership.Path])
-	if text := snap.Texts[membership.Path]; text != "" && (note.Cluster != s.Cluster.Name || note.UID != s.uid || note.Host != "" && note.Host != h.Name) {
-		return fmt.Errorf("the machine at %s says that it is %s of the cluster %q, and not %s: name %s in the inventory, with its address, to remove it",
-			h.Address, cmp.Or(note.Host, "a host"), note.Cluster, h.Name, h.Name)
+	return snap, err == nil
+}
+
+// stranger is whom a machine says to be, when it is another than a node of this
+// cluster. Without a note nothing there is provably the node's; a reset that was cut
+// off has left none, and what it left is judged by what it is.
+func (s *Session) stranger(snap facts.Snapshot, name string) string {
+	text := snap.Texts[membership.Path]
+	note := membership.Parse(text)
+	if text != "" && (note.Cluster != s.Cluster.Name || note.UID != s.uid || note.Host != "" && note.Host != name) {
+		return fmt.Sprintf("%s of the cluster %q", cmp.Or(note.Host, "a host"), note.Cluster)
 	}
-	return nil
+	return ""
 }
 
 // madeOn is what drover may have made on a host that is to go.
@@ -266,7 +295,7 @@ func (s *Session) madeOn(h inventory.Host, bundle *trust.Bundle) (reset.Host, er
 // warnOfRemoval tells what the removal cannot do itself.
 func (s *Session) warnOfRemoval() {
 	for _, n := range s.leaving {
-		if why := s.gone[n.Name]; why != nil {
+		if why := s.gone[n.Name]; why != nil && n.Former == nil {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s, and `drover reset %s` cleans it",
 				n.Name, why, map[bool]string{true: " and its etcd, which is a member no more, is refused by the others"}[n.Master], n.Name))
 		}
@@ -275,7 +304,7 @@ func (s *Session) warnOfRemoval() {
 				netip.AddrPortFrom(n.Address, uint16(s.Cluster.API.Port)), n.Name)) //nolint:gosec // a validated port
 		}
 		for _, f5 := range s.Cluster.BigIPs {
-			if f5.Manage == inventory.ManageManual && n.Address.IsValid() {
+			if f5.Manage == inventory.ManageManual && n.Address.IsValid() && n.LeavesAddress() {
 				s.Warnings = append(s.Warnings, fmt.Sprintf("%s is managed by hand: when %s is gone, enter there: router bgp %d, no neighbor %s peer-group %s",
 					f5.Name, n.Name, f5.ASNumber, n.Address, bgp.New(s.Cluster, f5).Group()))
 			}
@@ -355,7 +384,7 @@ func (s *Session) byHand(p plan.Plan, run []report.Outcome) []plan.ByHand {
 	if !t.limited() {
 		return all
 	}
-	if t.Verb != NodeAdd {
+	if t.Verb != NodeAdd && t.Verb != NodeReplace {
 		return nil
 	}
 	var others []string

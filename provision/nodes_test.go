@@ -47,7 +47,7 @@ func TestWhomATaskConcerns(t *testing.T) {
 		BigIPs: []inventory.BigIP{{Name: "f5-a"}},
 	}
 	for verb, want := range map[NodeVerb]string{
-		"": "m1 n1 n2 f5-a", NodePrune: "m1 n1 n2 f5-a", NodeAdd: "m1 n2 f5-a", NodeRemove: "m1 n2 f5-a", NodeDrain: "m1", NodeCordon: "m1", NodeUncordon: "m1",
+		"": "m1 n1 n2 f5-a", NodePrune: "m1 n1 n2 f5-a", NodeAdd: "m1 n2 f5-a", NodeReplace: "m1 n2 f5-a", MasterReplace: "m1 n1 n2 f5-a", NodeRemove: "m1 n2 f5-a", NodeDrain: "m1", NodeCordon: "m1", NodeUncordon: "m1",
 	} {
 		var got []string
 		for _, name := range []string{"m1", "n1", "n2", "f5-a"} {
@@ -66,7 +66,7 @@ func TestWhomATaskConcerns(t *testing.T) {
 func TestWhoIsToGoIsNotKept(t *testing.T) {
 	f5 := inventory.BigIP{Name: "f5-a", ASNumber: 64512}
 	gone := cluster.Member{Name: "n2", Address: netip.MustParseAddr("10.90.0.22")}
-	for verb, want := range map[NodeVerb]int{NodeRemove: 1, NodePrune: 1, NodeDrain: 2, "": 2} {
+	for verb, want := range map[NodeVerb]int{NodeRemove: 1, NodePrune: 1, NodeDrain: 2, NodeReplace: 2, "": 2} {
 		task := NodeTask{Verb: verb, Names: []string{"n2"}}
 		named := &inventory.Cluster{KubeNodes: []inventory.Host{{Name: "n1", Address: netip.MustParseAddr("10.90.0.21")}, {Name: gone.Name, Address: gone.Address}}}
 		if got := len(bgp.New(begin(named, Options{Nodes: task}).remaining(), f5).Neighbors); got != want {
@@ -80,7 +80,7 @@ func TestWhoIsToGoIsNotKept(t *testing.T) {
 	}
 }
 
-// Nothing has to be well on a host that is to go.
+// Nothing has to be well on a host that is to go, but on one that takes another's place.
 func TestWhoIsToGoNeedsNoPreflight(t *testing.T) {
 	s := begin(&inventory.Cluster{KubeNodes: []inventory.Host{{Name: "n1"}, {Name: "n2"}}}, Options{})
 	s.leaving = []removal.Node{{Name: "n2"}}
@@ -89,6 +89,10 @@ func TestWhoIsToGoNeedsNoPreflight(t *testing.T) {
 	}}
 	if got := s.touched(p); !got["n1"] || got["n2"] {
 		t.Errorf("%v", got)
+	}
+	s.leaving = []removal.Node{{Name: "n2", Former: &removal.Former{}}}
+	if got := s.touched(p); !got["n2"] {
+		t.Errorf("who takes a place: %v", got)
 	}
 }
 

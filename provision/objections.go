@@ -14,11 +14,14 @@ import (
 // Objection is why nodes must not be taken out of service as it was asked.
 type Objection struct {
 	What     string
-	Override string // the flag that does so all the same
+	Override string // the flag that does so all the same; none when empty
 	Err      error  // what it comes of; may be nil
 }
 
 func (o Objection) String() string {
+	if o.Override == "" {
+		return o.What
+	}
 	return fmt.Sprintf("%s (%s does so all the same)", o.What, o.Override)
 }
 
@@ -29,7 +32,7 @@ type ObjectionsError struct {
 }
 
 func (e *ObjectionsError) Error() string {
-	words := map[NodeVerb]string{NodeDrain: "not drained"}
+	words := map[NodeVerb]string{NodeDrain: "not drained", NodeReplace: "not replaced"}
 	lines := []string{cmp.Or(words[e.Verb], "not removed") + ", and nothing was touched:"}
 	for _, o := range e.Objections {
 		lines = append(lines, "  "+o.String())
@@ -51,7 +54,7 @@ func (e *ObjectionsError) Unwrap() []error {
 // Objections are why the run must not be begun, as far as can be told before.
 func (s *Session) Objections(ctx context.Context) ([]Objection, error) {
 	t := s.options.Nodes
-	if t.Verb != NodeDrain && !t.removes() {
+	if t.Verb != NodeDrain && !t.removes() && t.Verb != NodeReplace {
 		return nil, nil
 	}
 	api, err := s.access.API(ctx)
@@ -64,10 +67,15 @@ func (s *Session) Objections(ctx context.Context) ([]Objection, error) {
 	}
 	var out []Objection
 	alive := t.Names
-	if t.removes() {
+	if t.Verb != NodeDrain {
 		away, living := s.unreachable(load)
 		out, alive = append(out, away...), living
-		out = append(out, s.noRoom(load)...)
+	}
+	switch {
+	case t.removes():
+		out = append(out, s.noRoom(load, t.Names)...)
+	case t.Verb == NodeReplace && len(alive) > 0: // what the dead have had is theirs no more
+		out = append(out, s.noRoom(load, alive)...)
 	}
 	if !t.Drain.DisableEviction {
 		for _, text := range load.Blocked(alive...) {
@@ -88,12 +96,16 @@ func (s *Session) Objections(ctx context.Context) ([]Objection, error) {
 // live: on those that do not nothing can be asked to go.
 func (s *Session) unreachable(load kube.Load) (out []Objection, alive []string) {
 	for _, n := range s.leaving {
-		why := s.Away[n.Name]
+		why := s.Away[n.On()]
 		if why != nil {
 			out = append(out, Objection{
-				What:     fmt.Sprintf("%s cannot be reached, so what drover made there would stay: %v", n.Name, why),
+				What:     fmt.Sprintf("%s cannot be reached, so what drover made there would stay: %v", n.On(), why),
 				Override: "--unreachable", Err: why,
 			})
+		}
+		if n.Former != nil && !n.Reached && load.Ready(n.Name) {
+			out = append(out, Objection{What: spoken(n)})
+			continue
 		}
 		if n.Reached || load.Ready(n.Name) {
 			alive = append(alive, n.Name)
@@ -102,14 +114,14 @@ func (s *Session) unreachable(load kube.Load) (out []Objection, alive []string) 
 	return out, alive
 }
 
-// noRoom objects when what runs on the nodes would find no place.
-func (s *Session) noRoom(load kube.Load) []Objection {
+// noRoom objects when what runs on nodes would find no place.
+func (s *Session) noRoom(load kube.Load, names []string) []Objection {
 	t := s.options.Nodes
 	if t.WithoutRoom {
 		return nil
 	}
 	var out []Objection
-	if missing := load.WithoutRoom(t.Names...); len(missing) > 0 {
+	if missing := load.WithoutRoom(names...); len(missing) > 0 {
 		const most = 10
 		text := strings.Join(missing[:min(len(missing), most)], ", ")
 		if more := len(missing) - most; more > 0 {
@@ -119,7 +131,7 @@ func (s *Session) noRoom(load kube.Load) []Objection {
 	}
 	out = append(out, s.promised()...)
 	announces := func(n removal.Node) bool { return !n.Master }
-	if slices.ContainsFunc(s.leaving, announces) && !load.Serves(t.Names...) {
+	if slices.ContainsFunc(s.leaving, announces) && !load.Serves(names...) {
 		out = append(out, Objection{What: "no other kube-node is Ready and takes pods, so nothing would announce the services", Override: "--without-room"})
 	}
 	return out

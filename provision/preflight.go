@@ -156,7 +156,7 @@ func (s *Session) touched(p plan.Plan) map[string]bool {
 }
 
 func (s *Session) leaves(name string) bool {
-	return slices.ContainsFunc(s.leaving, func(n removal.Node) bool { return n.Name == name })
+	return slices.ContainsFunc(s.leaving, func(n removal.Node) bool { return n.Former == nil && n.Name == name })
 }
 
 // survey asks hosts that were reached what they are, all at once.

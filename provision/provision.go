@@ -285,6 +285,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 	}
 	in := desired.Inputs{
 		Cluster: s.remaining(), Bundle: bundle, Kept: s.kept, Joining: s.joining, Now: s.options.Now, Drained: steps.Drained, Gone: steps.Gone,
+		Former:     s.former(steps),
 		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
 		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
 		Leaving: s.leavingMasters(), Emptied: steps.Emptied,

@@ -319,11 +319,13 @@ func (a *api) list(k kind, namespace, selector string) object {
 }
 
 // blocks are those that Calico would have given to the nodes that run, or ran. It
-// takes them back when the Node is gone.
+// takes them back when the Node is gone; those of a machine that another has the place
+// of stay until then.
 func (a *api) blocks(k kind) []any {
 	items := []any{}
 	for i, h := range a.fleet.Hosts {
-		if (h.joined.Load() || h.dead.Load()) && a.objects[nodes]["/"+h.Name] != nil {
+		node := a.objects[nodes]["/"+h.Name]
+		if node != nil && (h.joined.Load() || h.dead.Load() || h.former != "" && metadata(node)["uid"] == h.former) {
 			items = append(items, object{
 				"kind": k.kind, "apiVersion": k.groupVersion(), "metadata": object{"name": h.Name},
 				"spec": object{"node": h.Name, "state": "confirmed", "cidr": fmt.Sprintf("10.%d.%d.%d/26", 128+i>>10, i>>2&255, i&3<<6)},
@@ -352,7 +354,7 @@ func (a *api) shown(k kind, o object) object {
 			"allocatable": object{"cpu": "4", "memory": "8Gi", "pods": "110"},
 			"conditions":  []any{object{"type": "Ready", "status": ready}},
 			"addresses":   []any{object{"type": "InternalIP", "address": h.Address}},
-			"nodeInfo":    object{"kubeletVersion": "v1.37.2"},
+			"nodeInfo":    object{"kubeletVersion": "v1.37.2", "machineID": h.machineID()},
 		}
 	case "Deployment":
 		spec, _ := o["spec"].(object)

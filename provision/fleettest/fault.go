@@ -25,9 +25,10 @@ type savedHost struct {
 
 // Save keeps what the fleet holds.
 func (f *Fleet) Save() Saved {
-	s := Saved{hosts: each(f, func(h *Host) savedHost {
-		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load()}
-	})}
+	var s Saved
+	for _, h := range f.machines() {
+		s.hosts = append(s.hosts, savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load()})
+	}
 	s.members = f.etcds.list()
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()
@@ -39,7 +40,7 @@ func (f *Fleet) Save() Saved {
 // is still at work on it ends first: no drover may run.
 func (f *Fleet) Restore(s Saved) {
 	f.api.close()
-	for i, h := range f.Hosts {
+	for i, h := range f.machines() {
 		h.Server.Settle()
 		h.Machine.Restore(s.hosts[i].state)
 		h.joined.Store(s.hosts[i].joined)
@@ -56,6 +57,13 @@ func (f *Fleet) Restore(s Saved) {
 	defer f.api.mu.Unlock()
 	f.api.objects, f.api.last = cloned(s.objects), s.last
 	f.api.writes, f.api.fault = 0, hosttest.Fault{}
+}
+
+// machines are all that run, the inventory's first.
+func (f *Fleet) machines() []*Host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Concat(f.Hosts, f.supplanted)
 }
 
 // cloned are the same objects, in maps of their own.

@@ -53,10 +53,11 @@ type Fleet struct {
 	etcds  *etcds
 	// dropped are hosts that the inventory does not name any more.
 	dropped []string
+	ways    []string // of ssh_config, to machines that the inventory does not have
 
 	mu         sync.Mutex
 	byName     map[string]*Host
-	supplanted []*Host // that another machine has the name of
+	supplanted []*Host // that run on, and another machine has the name of
 }
 
 // New makes a fleet of bare hosts, with the digests locked of what they are to
@@ -85,8 +86,6 @@ func New(tb testing.TB, binary string, conf Config) *Fleet {
 		f.add(fmt.Sprintf("kube-master-%d", n+1), fmt.Sprintf("10.64.0.%d", n+1), true)
 	}
 	f.Add(conf.Nodes)
-	// No machine may have a loopback address; the operator's own ssh_config may.
-	f.write(filepath.Join(f.Home, ".ssh", "config"), []byte("HostName 127.0.0.1\n"))
 	if out, err := f.Command(binary, "artifacts", "lock").CombinedOutput(); err != nil {
 		tb.Fatalf("locking artifacts: %v\n%s", err, out)
 	}
@@ -126,18 +125,24 @@ func (f *Fleet) Replace(name string) {
 	old := f.Host(name)
 	old.gone.Store(true)
 	old.Server.CutAll()
+	if !old.Master { // its kubelet is not heard of any more
+		old.dead.Store(old.joined.Swap(false))
+	}
 	f.instead(old, old.Address)
 }
 
 // Supplant puts another machine, bare, in the place of one: with its name, at another
-// address. The one that there was runs on, at the address that it has.
-func (f *Fleet) Supplant(name, address string) {
+// address. The one that there was is as it was, at the address that it has, where the
+// operator's ssh_config knows the way to it; it is returned.
+func (f *Fleet) Supplant(name, address string) *Host {
 	f.tb.Helper()
 	old := f.Host(name)
 	f.mu.Lock()
 	f.supplanted = append(f.supplanted, old)
 	f.mu.Unlock()
+	f.ways = append(f.ways, fmt.Sprintf("Host %s\n  Port %d\n", old.Address, old.Server.Port))
 	f.instead(old, address)
+	return old
 }
 
 func (f *Fleet) instead(old *Host, address string) {
@@ -147,8 +152,10 @@ func (f *Fleet) instead(old *Host, address string) {
 	i := slices.Index(f.Hosts, old)
 	f.mu.Unlock()
 	f.add(name, address, old.Master)
+	h := f.Host(name)
+	h.generation, h.former = old.generation+1, f.UID("Node", name)
 	f.mu.Lock()
-	f.Hosts[i] = f.byName[name]
+	f.Hosts[i] = h
 	f.Hosts = f.Hosts[:len(f.Hosts)-1]
 	f.mu.Unlock()
 	f.save()
@@ -244,6 +251,8 @@ ssh {
 	}
 	f.write(filepath.Join(f.Dir, "inventory.hcl"), []byte(hcl.String()))
 	f.write(filepath.Join(f.Dir, "known_hosts"), f.known)
+	// No machine may have a loopback address; the operator's own ssh_config may.
+	f.write(filepath.Join(f.Home, ".ssh", "config"), []byte("HostName 127.0.0.1\n"+strings.Join(f.ways, "")))
 }
 
 func (f *Fleet) write(name string, content []byte) {

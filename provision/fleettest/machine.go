@@ -27,6 +27,9 @@ type Host struct {
 	Machine       *hosttest.Host
 	Server        *hosttest.Server
 
+	generation int    // how many machines have had its name before
+	former     string // the UID of the Node that the one before was
+
 	fleet    *Fleet
 	etcdRuns atomic.Bool // its etcd is up
 	joined   atomic.Bool // its kubelet runs and has its certificate

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -21,19 +22,23 @@ import (
 	"github.com/droverctl/drover/cmd/drover-lab/labkit"
 )
 
-// guest is the node that comes and goes.
-const guest = "kube-node-2"
+// guest is the node that comes and goes, and spare a machine that takes its place.
+const guest, spare = "kube-node-2", "kube-node-3"
 
-// A master and a node, and a second node that comes and goes, alive and dead. The
-// tests go on from each other.
+// A master and a node, and a second node that comes and goes, alive and dead, and gets
+// another machine. The tests go on from each other.
 func TestNodesComeAndGo(t *testing.T) {
-	full := shape{Masters: 1, Nodes: 2, Routers: 1}
+	full := shape{Masters: 1, Nodes: 3, Routers: 1}
 	c := begin(t, nodesLab, full)
-	alone := full
-	alone.Missing = []string{guest}
+	full.Missing = []string{spare}
+	alone, elsewhere := full, full
+	alone.Missing = []string{guest, spare}
+	elsewhere.At = map[string]string{guest: c.address(spare)}
+	full.KnownHosts = c.knownAtAddresses(t, guest, spare)
+	elsewhere.KnownHosts = full.KnownHosts
 	c.set(t, alone)
 	c.bootstrap(t)
-	bare := c.disk(t, guest)
+	bare, bareSpare := c.disk(t, guest), c.disk(t, spare)
 	before := c.known(t)
 	for _, step := range []struct {
 		name string
@@ -46,6 +51,16 @@ func TestNodesComeAndGo(t *testing.T) {
 		{"remove a dead one", c.deadNodeRemoved},
 		{"it is powered on again", c.deadNodeComesBack},
 		{"its host is added anew", c.nodeAdded},
+		{"another machine replaces it", func(t *testing.T) {
+			c.nodeReplaced(t, elsewhere, c.address(guest), c.address(spare))
+			c.isBare(t, guest, bare)
+		}},
+		{"the first one replaces that", func(t *testing.T) {
+			c.nodeReplaced(t, full, c.address(spare), c.address(guest))
+			c.isBare(t, spare, bareSpare)
+			now(c.routesHeld)(t)
+		}},
+		{"it dies and a new one replaces it", c.deadNodeReplaced},
 		{"remove one that the inventory lacks", func(t *testing.T) { c.set(t, alone); c.unnamedRemoved(t, bare, before) }},
 	} {
 		if !t.Run(step.name, step.do) {
@@ -175,6 +190,122 @@ func (c *cluster) deadNodeComesBack(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 	}
+}
+
+// nodeReplaced: a client asks the service all the time while another machine, elsewhere,
+// takes the place of one that lives, and is answered. The one before is left as it was
+// before it came, and the new one is all that a node is that was added.
+func (c *cluster) nodeReplaced(t *testing.T, to shape, from, at string) {
+	c.deploy(t, 2, 1)
+	c.kubectl(t, "delete", "pod", "on-"+guest, "--now", "--request-timeout=60s", "--ignore-not-found")
+	uid := c.kubectl(t, "get", "node", guest, "-o", "jsonpath={.metadata.uid}")
+	c.set(t, to)
+	shown := c.drover(t, "plan", "--replace", guest)
+	for _, want := range []string{"drain:" + guest + ": pods is default/web-", "- former-node:" + guest, "+ node:" + guest, guest + "@" + from, "- reset:drover"} {
+		if shown.Code != 2 || !strings.Contains(shown.Stdout, want) {
+			t.Errorf("the plan does not show %q: %s", want, shown)
+		}
+	}
+	ask := c.askAllTheTime(t, "f5-a-client", c.kubectl(t, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}"))
+	r := c.drover(t, "node", "replace", guest, "--auto-approve")
+	ask(t)
+	if r.Code != 0 {
+		t.Fatal(r)
+	}
+	t.Logf("replaced in %s:\n%s%s", r.Took.Round(time.Millisecond), r.Stdout, r.Stderr)
+	got := c.kubectl(t, "get", "node", guest, "-o", `jsonpath={.metadata.uid} {.status.addresses[?(@.type=="InternalIP")].address}`)
+	if is, address, _ := strings.Cut(got, " "); is == uid || address != at {
+		t.Errorf("its Node is %s, and was %s; want it at %s", got, uid, at)
+	}
+	now(c.nodesReady)(t)
+	blocks := c.blocks(t)[guest]
+	if len(blocks) == 0 {
+		t.Error("it has no block")
+	}
+	for prefix, hops := range c.routes(t, "f5-a") {
+		if slices.Contains(hops, from) || slices.Contains(blocks, prefix) && !slices.Equal(hops, []string{at}) {
+			t.Errorf("the router has a route to %s by way of %v", prefix, hops)
+		}
+	}
+	if text := c.Must(t, "router", "f5-a", "show", "running-config"); strings.Contains(text, from+" ") || !strings.Contains(text, at+" ") {
+		t.Errorf("the router does not know it by its new address alone:\n%s", text)
+	}
+	c.serve(t)
+	soon(c.clientsReachPods)(t)
+	c.inSync(t)
+}
+
+// knownAtAddresses is a file like the lab's known_hosts that knows machines by each
+// other's names and by their addresses as well: they change places.
+func (c *cluster) knownAtAddresses(t *testing.T, machines ...string) string {
+	t.Helper()
+	known, err := os.ReadFile(filepath.Join(stateDir, c.Name, "known_hosts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Clone(machines)
+	for _, m := range machines {
+		names = append(names, c.address(m))
+	}
+	text := string(known)
+	for line := range strings.Lines(string(known)) {
+		called, key, _ := strings.Cut(line, " ")
+		if slices.ContainsFunc(machines, func(m string) bool { return slices.Contains(strings.Split(called, ","), m) }) {
+			text += strings.Join(names, ",") + " " + key
+		}
+	}
+	path := filepath.Join(labkit.WorkDir(), c.Name+".known_hosts")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// isBare: a machine is as it was before drover knew it.
+func (c *cluster) isBare(t *testing.T, machine string, bare []string) {
+	t.Helper()
+	if diff := cmp.Diff(bare, c.disk(t, machine)); diff != "" {
+		t.Errorf("%s is not as it was (-before +now):\n%s", machine, diff)
+	}
+}
+
+// deadNodeReplaced: the plug is pulled and the machine thrown away; from when the
+// cluster has seen that, nobody notices how a new one, empty, takes its place. A run
+// that is killed on the way is ended by the same command.
+func (c *cluster) deadNodeReplaced(t *testing.T) {
+	c.deploy(t, 2, 1)
+	c.Must(t, "power", "kill", guest)
+	if err := os.RemoveAll(filepath.Join(stateDir, c.Name, "machines", guest)); err != nil {
+		t.Fatal(err)
+	}
+	full := c.shape
+	machines := full
+	machines.Missing = nil
+	c.set(t, machines)
+	if r := c.Run(t, "up", c.path()); r.Code != 0 {
+		t.Fatal(r)
+	}
+	full.KnownHosts = c.knownAtAddresses(t, guest) // it has another key
+	c.set(t, full)
+	labkit.Await(t, 3*time.Minute, "the cluster and the router to see that it is dead", func() error {
+		if hops := c.routes(t, "f5-a")[serviceCIDR]; slices.Contains(hops, c.address(guest)) {
+			return fmt.Errorf("the services are reached by way of %v", hops)
+		}
+		return c.nodesReadyWithout(t, guest)
+	})
+	ask := c.askAllTheTime(t, "f5-a-client", c.kubectl(t, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}"))
+	c.killedAt(t, "done cluster/former-node:"+guest, "node", "replace", guest, "--auto-approve")
+	r := c.drover(t, "node", "replace", guest, "--auto-approve", "--lock-wait", "3m")
+	ask(t)
+	if r.Code != 0 {
+		t.Fatal(r)
+	}
+	t.Logf("replaced in %s:\n%s%s", r.Took.Round(time.Millisecond), r.Stdout, r.Stderr)
+	now(c.nodesReady)(t)
+	now(c.routesHeld)(t)
+	c.serve(t)
+	soon(c.clientsReachPods)(t)
+	c.inSync(t)
 }
 
 // unnamedRemoved: a missing fragment removes nobody, and the node is removed by its name

@@ -32,7 +32,8 @@ With --out the plan is saved as well, for others to look at and for "drover appl
 FILE", which does that and nothing else.
 
 With --prune NAME it shows what "drover apply" with the same flags would do to remove
-that node or master as well, and what would keep it from doing so.`,
+that node or master as well, and what would keep it from doing so; with --replace NAME
+what "drover node replace NAME" would do.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("out") && out == "" {
@@ -41,6 +42,9 @@ that node or master as well, and what would keep it from doing so.`,
 			task, err := prune.task(c)
 			if err != nil {
 				return err
+			}
+			if out != "" && task.Verb == provision.NodeReplace {
+				return usageError("--out saves a plan for apply, and apply replaces nobody: `drover node replace` shows its plan and asks")
 			}
 			s, p, err := a.look(c, nil, verify, task)
 			if err != nil {
@@ -65,6 +69,7 @@ that node or master as well, and what would keep it from doing so.`,
 	c.Flags().StringVar(&out, "out", "", "save the plan to a `file` as well, for apply")
 	verifyFlag(c, &verify)
 	prune.add(c)
+	prune.showReplaced(c)
 	return c
 }
 
@@ -134,7 +139,7 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provi
 		err = approved.of(cluster)
 	}
 	if err == nil {
-		err = checkTask(cluster, task)
+		task, err = checkTask(c, cluster, task)
 	}
 	if err != nil {
 		return nil, plan.Plan{}, err

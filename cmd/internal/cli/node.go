@@ -118,13 +118,11 @@ func (a *app) serviceVerb(use, short string, verb provision.NodeVerb, long strin
 
 // onNodes does something to the nodes named.
 func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) error {
-	slices.Sort(task.Names)
-	task.Names = slices.Compact(task.Names)
 	cluster, err := a.load()
 	if err != nil {
 		return err
 	}
-	if err := checkTask(cluster, task); err != nil {
+	if task, err = checkTask(c, cluster, task); err != nil {
 		return err
 	}
 	s, p, err := a.lookAt(c, cluster, false, task)
@@ -136,16 +134,22 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 }
 
 // checkTask refuses what can be told to be wrong before any host is spoken to.
-func checkTask(c *inventory.Cluster, task provision.NodeTask) error {
+func checkTask(cmd *cobra.Command, c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
+	task.Names = slices.Compact(slices.Sorted(slices.Values(task.Names)))
 	switch task.Verb {
-	case provision.NodeDrain, provision.NodeRemove, provision.NodePrune:
+	case provision.NodeDrain, provision.NodeRemove, provision.NodePrune, provision.NodeReplace:
 		if task.Drain.Limit <= 0 {
-			return usageError("--timeout=%s is no time in which pods could go: there is no wait without an end", task.Drain.Limit)
+			return task, usageError("--timeout=%s is no time in which pods could go: there is no wait without an end", task.Drain.Limit)
 		}
 	}
 	if task.Verb == provision.NodeReplace {
-		return replaceable(c, task.Names[0])
+		return replacement(cmd, c, task)
 	}
+	return task, checkNames(c, task)
+}
+
+// checkNames refuses hosts with which a task has nothing to do.
+func checkNames(c *inventory.Cluster, task provision.NodeTask) error {
 	var nodes []string
 	for _, h := range c.KubeNodes {
 		nodes = append(nodes, h.Name)
@@ -236,9 +240,9 @@ func (f *removeFlags) task(verb provision.NodeVerb, names []string) provision.No
 	return t
 }
 
-// pruneFlags remove nodes besides all else.
+// pruneFlags remove nodes besides all else, or show what it takes to replace some.
 type pruneFlags struct {
-	names []string
+	names, replaced []string
 	removeFlags
 }
 
@@ -247,22 +251,42 @@ func (f *pruneFlags) add(c *cobra.Command) {
 	f.removeFlags.add(c)
 }
 
+// showReplaced adds the flag of what only shows.
+func (f *pruneFlags) showReplaced(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.replaced, "replace", nil, "show what `drover node replace` of this `name` would do instead (repeatable)")
+}
+
 // task is the removal, if one is asked for. A flag that says how would else say
 // nothing, and look as if it did.
 func (f *pruneFlags) task(c *cobra.Command) (provision.NodeTask, error) {
-	if len(f.names) > 0 {
-		names := slices.Sorted(slices.Values(f.names))
-		return f.removeFlags.task(provision.NodePrune, slices.Compact(names)), nil
+	switch {
+	case len(f.names) > 0 && len(f.replaced) > 0:
+		return provision.NodeTask{}, usageError("--prune is of apply, and --replace of node replace: give one of them")
+	case len(f.names) > 0:
+		return f.removeFlags.task(provision.NodePrune, f.names), nil
+	case len(f.replaced) > 0:
+		return f.removeFlags.task(provision.NodeReplace, f.replaced), nil
 	}
+	if name := saysHow(c); name != "" {
+		needs := "--prune NAME"
+		if c.Flags().Lookup("replace") != nil {
+			needs += " or --replace NAME"
+		}
+		return provision.NodeTask{}, usageError("--%s says how nodes are removed: it needs %s", name, needs)
+	}
+	return provision.NodeTask{}, nil
+}
+
+// saysHow is a flag that was given and says how nodes are removed.
+func saysHow(c *cobra.Command) (name string) {
 	own := &cobra.Command{}
 	(&removeFlags{}).add(own)
-	var err error
 	own.Flags().VisitAll(func(flag *pflag.Flag) {
 		if c.Flags().Changed(flag.Name) {
-			err = usageError("--%s says how nodes are removed: it needs --prune NAME", flag.Name)
+			name = flag.Name
 		}
 	})
-	return provision.NodeTask{}, err
+	return name
 }
 
 // refusal is why a run must not be begun, if it must not.
@@ -277,8 +301,12 @@ func refusal(ctx context.Context, s *provision.Session) error {
 // warnOfObjections tells what would keep an apply from doing what is planned.
 func (a *app) warnOfObjections(ctx context.Context, s *provision.Session) error {
 	objections, err := s.Objections(ctx)
+	verb := "apply"
+	if s.Task().Verb == provision.NodeReplace {
+		verb = "node replace"
+	}
 	for _, o := range objections {
-		a.view.Warn("apply would refuse this: %s", o)
+		a.view.Warn("%s would refuse this: %s", verb, o)
 	}
 	return err
 }

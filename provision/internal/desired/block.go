@@ -78,9 +78,14 @@ func blockID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "bl
 // it a node that has had no pod would announce nothing that could be seen. A pod
 // that a killed run left there goes, too.
 func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
+	var proven bool // by this run
+	_, replaced := b.Former[h.Name]
 	return resource.Step{
 		ID: blockID(h), Needs: needs, Want: plan.State{"block": "there"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			if replaced && !proven {
+				return nil, nil // a block that is there is that of the machine before
+			}
 			blocks, err := blocksOf(ctx, seen.Cluster)
 			if err != nil || len(blocks[h.Name]) == 0 {
 				return nil, err
@@ -123,6 +128,7 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			if derr := api.Delete(context.WithoutCancel(ctx), kube.Ref{Key: kube.KeyOf(pod), Version: "v1"}); err == nil {
 				err = derr
 			}
+			proven = err == nil
 			return err
 		},
 	}

@@ -49,6 +49,8 @@ type Inputs struct {
 	// before they are on no list any more: that their pods are gone.
 	Leaving []string
 	Emptied []plan.ID
+	// Former are the Nodes of machines before, by the name that another is to have.
+	Former map[string]Former
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
 	// Rendered remembers what was rendered before; it may be nil.
@@ -370,6 +372,11 @@ func (b *builder) gates() {
 			return err
 		}, Explain: b.masters(manifests.APIServerUnit, (*cluster.Access).Ready)})
 	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: 5 * time.Minute, Needs: append(joined, b.calicoIDs()...),
-		Check:   func(ctx context.Context, c *cluster.Access) error { return c.NodesReady(ctx, names...) },
+		Check: func(ctx context.Context, c *cluster.Access) error {
+			if err := b.formerNodes(ctx, c); err != nil {
+				return err
+			}
+			return c.NodesReady(ctx, names...)
+		},
 		Explain: b.unreadyNodes})
 }

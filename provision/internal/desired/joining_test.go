@@ -10,6 +10,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/etcd"
+	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/trust"
 	"github.com/droverctl/drover/provision/plan"
 )
@@ -32,6 +33,11 @@ func (n needsOf) has(t *testing.T, id, need plan.ID, want bool) {
 
 func planJoining(t *testing.T, joining ...Joiner) needsOf {
 	t.Helper()
+	return planNeeds(t, Inputs{Joining: joining})
+}
+
+func planNeeds(t *testing.T, in Inputs) needsOf {
+	t.Helper()
 	c, problems := inventory.Load("../../../examples/lab")
 	if c == nil {
 		t.Fatal(problems)
@@ -44,10 +50,9 @@ func planJoining(t *testing.T, joining ...Joiner) needsOf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rs, err := Build(Inputs{
-		Cluster: c, Lock: lock, Bundle: bundle, CalicoManifest: manifest(t), NewCluster: func() bool { return false },
-		Joining: joining, Now: nil, Away: func(string) bool { return false },
-	})
+	in.Cluster, in.Lock, in.Bundle, in.CalicoManifest = c, lock, bundle, manifest(t)
+	in.NewCluster, in.Away = func() bool { return false }, func(string) bool { return false }
+	rs, err := Build(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +115,20 @@ func TestTheFormerMachineGoesFirst(t *testing.T) {
 	n.has(t, "cluster/node:kube-master-1", node, true)
 	n.has(t, "kube-master-1/kubelet:join", former, true)
 	n.has(t, "cluster/node:kube-master-2", node, false)
+}
+
+// Who takes a kube-node's place has its Node when nothing is left of the one before, and
+// joins only then; a block that is there proves nothing of it.
+func TestNodeAfterTheFormer(t *testing.T) {
+	const gone = plan.ID("kube-node-2/kubelet:joined") // nothing else makes them wait for that
+	in := Inputs{Former: map[string]Former{"kube-node-1": {UID: "u", Gone: []plan.ID{gone}}}}
+	n := planNeeds(t, in)
+	n.has(t, "cluster/node:kube-node-1", gone, true)
+	n.has(t, "kube-node-1/kubelet:join", gone, true)
+	step := newBuilder(Inputs{Former: in.Former}).block(inventory.Host{Name: "kube-node-1"}, nil)
+	if state, err := step.Look(t.Context(), resource.Seen{}); state != nil || err != nil {
+		t.Errorf("it is proven by %v, %v", state, err)
+	}
 }
 
 // Without masters that join, nothing of all this is planned.

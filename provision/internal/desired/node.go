@@ -178,7 +178,10 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 		},
 	}
 	if j := b.joiner(h.Name); j != nil && j.FormerNode != "" {
-		return anew(step, j)
+		return anew(step, h.Name, Former{j.FormerNode, []plan.ID{formerNodeID(h.Name)}})
+	}
+	if f, replaced := b.Former[h.Name]; replaced {
+		return anew(step, h.Name, f)
 	}
 	return step
 }

@@ -37,7 +37,7 @@ func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cl
 			continue
 		}
 		snap, reached := seen[h.Name]
-		if reached && meant(h.Name) && empty(snap) {
+		if meant(h.Name) && (!reached || empty(snap)) { // who is away is told of by whoever means it
 			continue
 		}
 		if p := replaced(h, snap, reached, m); p != nil {

@@ -14,6 +14,7 @@ import (
 // NodeUse is what a node is used for.
 type NodeUse struct {
 	Exists    bool
+	UID       string
 	Cordoned  bool   // nothing new is put on it
 	Unserving bool   // no service address is announced from it
 	Trouble   string // why it is not Ready; empty when it is
@@ -33,7 +34,7 @@ func (c *Client) Use(ctx context.Context, name string) (NodeUse, error) {
 		return NodeUse{}, fmt.Errorf("look at Node %s: %w", name, err)
 	}
 	return NodeUse{
-		Exists: true, Cordoned: n.Spec.Unschedulable, Trouble: nodeTrouble(n),
+		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Trouble: nodeTrouble(n),
 		Unserving: n.Labels[corev1.LabelNodeExcludeBalancers] != "", // whatever it says, as Kubernetes reads it
 	}, nil
 }

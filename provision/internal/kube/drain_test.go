@@ -229,6 +229,10 @@ func TestCordonAndExclude(t *testing.T) {
 		t.Helper()
 		got, err := c.Use(t.Context(), "use")
 		got.Trouble = ""
+		if got.UID == "" {
+			t.Error("it has no UID")
+		}
+		want.UID = got.UID // the API gives it
 		if want.Exists = true; err != nil || got != want {
 			t.Errorf("%+v, %v, want %+v", got, err, want)
 		}

@@ -13,6 +13,7 @@ import (
 type NodeState struct {
 	Name     string
 	UID      string
+	Machine  string     // its machine-id, as its kubelet says
 	Trouble  string     // why it is not Ready; empty when it is
 	Cordoned bool       // nothing new is put on it
 	Kubelet  string     // its version, as it says
@@ -32,7 +33,7 @@ func (n Nodes) States() []NodeState {
 	for _, name := range slices.Sorted(maps.Keys(n)) {
 		n := n[name]
 		one := NodeState{
-			Name: n.Name, UID: string(n.UID), Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
+			Name: n.Name, UID: string(n.UID), Machine: n.Status.NodeInfo.MachineID, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
 			Address: internalIP(n),
 		}
 		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]

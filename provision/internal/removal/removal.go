@@ -36,6 +36,31 @@ type Node struct {
 	Made    reset.Host // what drover may have made on the host, when it was reached
 	Master  bool
 	Member  *etcd.Member // that its etcd is; nil when it is none, or none any more
+	Former  *Former    // nil: nobody is to have its name afterwards
+}
+
+// Former is what is removed of a node whose name another machine is to have.
+type Former struct {
+	UID string // of its Node; empty when that is gone already
+	// Machine is the name under which the machine before is connected to, when the
+	// cluster knows it at another address; empty when the other one is at its address.
+	Machine string
+}
+
+// On is the name under which the node's machine is connected to.
+func (n Node) On() string {
+	if n.Former != nil {
+		return n.Former.Machine
+	}
+	return n.Name
+}
+
+// LeavesAddress reports whether nobody is to be at the node's address afterwards.
+func (n Node) LeavesAddress() bool { return n.Former == nil || n.Former.Machine != "" }
+
+// same reports whether a Node that there is is the one to go.
+func (n Node) same(use kube.NodeUse) bool {
+	return use.Exists && (n.Former == nil || n.Former.UID == use.UID)
 }
 
 // Inputs are what a removal is made of.
@@ -64,11 +89,14 @@ type Inputs struct {
 type Steps struct {
 	Resources              []resource.Resource
 	Drained, Gone, Emptied []plan.ID
+	// Before is, of each node whose name another machine is to have, what has to be
+	// gone before there is a Node of that name again.
+	Before map[string][]plan.ID
 }
 
 // Of is the removal of nodes. Masters go one after the other, in their order.
 func Of(in Inputs, forgotten []plan.ID) Steps {
-	var s Steps
+	s := Steps{Before: map[string][]plan.ID{}}
 	add := func(r resource.Resource) plan.ID {
 		s.Resources = append(s.Resources, r)
 		return r.Item().ID
@@ -99,7 +127,11 @@ func Of(in Inputs, forgotten []plan.ID) Steps {
 			needs = append(needs, add(in.wiped(n, needs)))
 		}
 		gone := add(nodeGone(n, needs))
-		s.Gone = append(s.Gone, gone, add(blocksGone(n.Name, gone)))
+		free := add(blocksGone(n.Name, gone))
+		s.Gone = append(s.Gone, gone, free)
+		if n.Former != nil {
+			s.Before[n.Name] = []plan.ID{gone, free}
+		}
 		if n.Master {
 			before = []plan.ID{gone}
 		}
@@ -116,7 +148,9 @@ func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []pl
 			unserving = append(unserving, add(in.withdrawn(n, f5, unserving[0])))
 		}
 	}
-	return add(Drained(n.Name, n.Reached, in.Drain, append(unserving, cordoned)...))
+	how := in.Drain
+	how.Settle = how.Settle && (n.Former == nil || n.Reached) // the dead have nothing to move, and may be missing for room
+	return add(Drained(n.Name, n.Reached, how, append(unserving, cordoned)...))
 }
 
 // withdrawLimit is how long a route may be announced after the node was told not to.
@@ -179,11 +213,11 @@ func (in Inputs) withdrawn(n Node, f5 inventory.BigIP, needs ...plan.ID) resourc
 func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 	var done atomic.Bool
 	return resource.Step{
-		ID: plan.NewID(n.Name, "reset", "drover"), Needs: needs, Want: nil,
+		ID: plan.NewID(n.On(), "reset", "drover"), Needs: needs, Want: nil,
 		Look: func(ctx context.Context, _ resource.Seen) (plan.State, error) {
-			h := in.Host(n.Name)
+			h := in.Host(n.On())
 			if h == nil {
-				return nil, fmt.Errorf("%s: no connection to it", n.Name)
+				return nil, fmt.Errorf("%s: no connection to it", n.On())
 			}
 			traces, err := n.Made.Look(ctx, h)
 			if err != nil {
@@ -204,14 +238,14 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 			return state, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			h, err := w.Host(n.Name)
+			h, err := w.Host(n.On())
 			if err != nil {
 				return err
 			}
 			if err := n.Made.Wipe(ctx, h); err != nil {
 				return err
 			}
-			in.Wiped(n.Name)
+			in.Wiped(n.On())
 			done.Store(true)
 			return nil
 		},
@@ -221,13 +255,19 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 // nodeGone is the node's object, which is what Calico knows of it, too, and the pods
 // that were there for its sake: nobody is left to end them.
 func nodeGone(n Node, needs []plan.ID) resource.Step {
-	name := n.Name
+	name, kind := n.Name, "node"
+	if n.Former != nil {
+		kind = "former-node" // there is to be another
+	}
 	return resource.Step{
-		ID: id("node", name), Needs: needs, Want: nil,
+		ID: id(kind, name), Needs: needs, Want: nil,
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
 			use, err := useOf(ctx, seen.Cluster, name)
 			if err != nil {
 				return nil, err
+			}
+			if use.Exists && !n.same(use) { // what is on that one is its own
+				return nil, nil
 			}
 			api, err := seen.Cluster.API(ctx)
 			if err != nil {
@@ -247,6 +287,9 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
+				return err
+			}
+			if err := silent(ctx, w, n); err != nil {
 				return err
 			}
 			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
@@ -275,6 +318,19 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 			}, w.Waiting)
 		},
 	}
+}
+
+// silent makes sure that nobody speaks for a node any more whose name another machine
+// is to have, when the one before was not reset: the cluster would hear two.
+func silent(ctx context.Context, w resource.World, n Node) error {
+	if n.Former == nil || n.Reached {
+		return nil
+	}
+	use, err := useOf(ctx, w.Cluster, n.Name)
+	if err == nil && n.same(use) && use.Trouble == "" {
+		err = fmt.Errorf("the cluster hears of %s again, and from another machine than the one that is to have its name: power that off, or reset it", n.Name)
+	}
+	return err
 }
 
 // releaseLimit is how long Calico may take to give a node's blocks back: what it

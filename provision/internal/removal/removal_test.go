@@ -9,6 +9,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/facts"
+	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/plan"
 )
@@ -55,6 +56,35 @@ func TestOrder(t *testing.T) {
 	for _, id := range order[5:] {
 		if c := p.Changes[at[id]]; c.Action != plan.Delete {
 			t.Errorf("%s: %s", id, c.Action)
+		}
+	}
+}
+
+// A machine whose name another is to have is removed where it is, and its Node under an
+// ID of its own: there is to be another.
+func TestOrderBeforeAnother(t *testing.T) {
+	n := Node{Name: "n2", Address: netip.MustParseAddr("10.90.0.22"), Reached: true, Former: &Former{UID: "u", Machine: "n2@10.90.0.22"}}
+	s := Of(inputs(n), []plan.ID{"f5-a/bgp:neighbors"})
+	var ids []plan.ID
+	for _, r := range s.Resources {
+		ids = append(ids, r.Item().ID)
+	}
+	for _, want := range []plan.ID{"n2@10.90.0.22/reset:drover", "cluster/former-node:n2", "cluster/blocks:n2", "cluster/drain:n2", "f5-a/withdrawn:n2"} {
+		if !slices.Contains(ids, want) {
+			t.Errorf("no %s: %v", want, ids)
+		}
+	}
+	if got := s.Before["n2"]; !slices.Equal(got, []plan.ID{"cluster/former-node:n2", "cluster/blocks:n2"}) {
+		t.Errorf("before another: %v", got)
+	}
+	if n.same(kube.NodeUse{Exists: true, UID: "another"}) || !n.same(kube.NodeUse{Exists: true, UID: "u"}) {
+		t.Error("another's Node is taken for the one to go")
+	}
+	n.Former.Machine = ""
+	n.Reached = false
+	for _, r := range Of(inputs(n), nil).Resources {
+		if id := r.Item().ID; id.What() == "reset:drover" {
+			t.Errorf("it resets who takes the place: %s", id)
 		}
 	}
 }
