@@ -291,6 +291,11 @@ func (c *cluster) deadNodeReplaced(t *testing.T) {
 		if hops := c.routes(t, "f5-a")[serviceCIDR]; slices.Contains(hops, c.address(guest)) {
 			return fmt.Errorf("the services are reached by way of %v", hops)
 		}
+		// It is asked no more when its pods are not ready, a while after its routes went.
+		if at := c.kubectl(t, "get", "endpointslices", "-l", "kubernetes.io/service-name=web",
+			"-o", "jsonpath={.items[*].endpoints[?(@.conditions.ready==true)].nodeName}"); strings.Contains(at, guest) {
+			return fmt.Errorf("the service asks pods on %s", at)
+		}
 		return c.nodesReadyWithout(t, guest)
 	})
 	ask := c.askAllTheTime(t, "f5-a-client", c.kubectl(t, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}"))
