@@ -43,6 +43,7 @@ type api struct {
 	fault   hosttest.Fault             // of the one of its number
 	servers map[string]*httptest.Server
 
+	watcher  atomic.Pointer[func(string)] // is told of each request before it is answered
 	requests atomic.Int64
 }
 
@@ -152,6 +153,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.requests.Add(1)
+	if told := a.watcher.Load(); told != nil {
+		(*told)(r.Method + " " + r.URL.Path)
+	}
 	fault := a.due(r)
 	if fault.Do != "" && fault.When == hosttest.Before {
 		a.strike(fault, w, r)

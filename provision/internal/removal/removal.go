@@ -242,6 +242,9 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 			if err != nil {
 				return err
 			}
+			if err := drained(ctx, w.Cluster, n.Name); err != nil {
+				return err
+			}
 			if err := n.Made.Wipe(ctx, h); err != nil {
 				return err
 			}

@@ -144,10 +144,14 @@ func Drained(node string, reached bool, d Drain, needs ...plan.ID) resource.Step
 				return nil, err
 			}
 			pods, err := api.Leaving(ctx, node)
-			if err != nil || len(pods) == 0 {
-				return plan.State{"pods": "none"}, err
+			if err != nil {
+				return nil, err
 			}
-			return plan.State{"pods": names(pods)}, nil
+			use, err := api.Use(ctx, node)
+			if err != nil {
+				return nil, err
+			}
+			return drainState(pods, use), nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
 			err := d.perform(ctx, w, node, reached)
@@ -160,6 +164,32 @@ func Drained(node string, reached bool, d Drain, needs ...plan.ID) resource.Step
 			return errors.Join(fmt.Errorf("%w; %s is left schedulable", err, node), reopen(context.WithoutCancel(ctx), w, node))
 		},
 	}
+}
+
+// drainState is what there is to drain. A node that pods may still come to is not drained
+// however empty it is: those that come while the operator thinks must go as well.
+func drainState(pods []corev1.Pod, use kube.NodeUse) plan.State {
+	switch {
+	case len(pods) > 0:
+		return plan.State{"pods": names(pods)}
+	case !use.Cordoned:
+		return plan.State{"pods": "none now, and it takes more"}
+	}
+	return plan.State{"pods": "none"}
+}
+
+// drained makes sure that no pod is on a node whose host is to be wiped. What came since
+// the drain, by a scheduler that had not heard of the cordon or past it, was asked nothing.
+func drained(ctx context.Context, access *cluster.Access, node string) error {
+	api, err := access.API(ctx)
+	if err != nil {
+		return err
+	}
+	pods, err := api.Leaving(ctx, node)
+	if err == nil && len(pods) > 0 {
+		err = fmt.Errorf("the host is not reset, as these pods have come to %s since it was drained: %s; the same command drains it again", node, names(pods))
+	}
+	return err
 }
 
 func (d Drain) perform(ctx context.Context, w resource.World, node string, reached bool) error {
