@@ -339,8 +339,7 @@ func (s *Session) service() []resource.Resource {
 			out = append(out, removal.Cordon(name, true))
 		default:
 			cordon := removal.Cordon(name, true)
-			// Nobody was asked whether the host is alive: its kubelet has the say.
-			out = append(out, cordon, removal.Drained(name, true, t.Drain, cordon.ID))
+			out = append(out, cordon, removal.Drained(name, removal.Unasked, t.Drain, cordon.ID))
 		}
 	}
 	return out

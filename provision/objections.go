@@ -103,15 +103,28 @@ func (s *Session) unreachable(load kube.Load) (out []Objection, alive []string) 
 				Override: "--unreachable", Err: why,
 			})
 		}
-		if n.Former != nil && !n.Reached && load.Ready(n.Name) {
+		switch speaks := !n.Reached && load.Speaks(n.Name); {
+		case speaks && n.Former != nil:
 			out = append(out, Objection{What: spoken(n)})
 			continue
+		case speaks && why == nil: // else that it cannot be reached is told already
+			out = append(out, Objection{What: livesUnreached(n.Name, s.gone[n.Name])})
 		}
-		if n.Reached || load.Ready(n.Name) {
+		if n.Reached || load.Speaks(n.Name) {
 			alive = append(alive, n.Name)
 		}
 	}
 	return out, alive
+}
+
+// livesUnreached is why a node is not removed whose host drover cannot reach, but which
+// the cluster hears of: it would run on with all it has.
+func livesUnreached(name string, why error) string {
+	text := fmt.Sprintf("%s is not dead: the cluster hears of it, and its kubelet, its keys and what Calico made would stay in use there", name)
+	if why != nil {
+		text += fmt.Sprintf(" (%v)", why)
+	}
+	return text + ". Make it reachable, so that it is reset; or power it off, and wait until its Node is not heard of"
 }
 
 // noRoom objects when what runs on nodes would find no place.

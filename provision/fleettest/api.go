@@ -43,6 +43,7 @@ type api struct {
 	fault   hosttest.Fault             // of the one of its number
 	servers map[string]*httptest.Server
 
+	watcher  atomic.Pointer[func(string)] // is told of each request before it is answered
 	requests atomic.Int64
 }
 
@@ -152,6 +153,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.requests.Add(1)
+	if told := a.watcher.Load(); told != nil {
+		(*told)(r.Method + " " + r.URL.Path)
+	}
 	fault := a.due(r)
 	if fault.Do != "" && fault.When == hosttest.Before {
 		a.strike(fault, w, r)
@@ -191,7 +195,7 @@ func (a *api) answer(r *http.Request, body []byte) (int, any) {
 	key := namespace + "/" + name
 	have := a.objects[k][key]
 	if len(path) > 1 && path[len(path)-1] == "eviction" {
-		return a.evict(k, key)
+		return a.evict(k, key, body)
 	}
 	switch r.Method {
 	case http.MethodGet:
@@ -205,6 +209,9 @@ func (a *api) answer(r *http.Request, body []byte) (int, any) {
 	case http.MethodDelete:
 		if have == nil {
 			return failure(http.StatusNotFound, "NotFound", key)
+		}
+		if k == pods && a.stays(key, body) {
+			return http.StatusOK, have
 		}
 		a.remove(k, key)
 		return http.StatusOK, have
@@ -347,8 +354,11 @@ func (a *api) shown(k kind, o object) object {
 			return o
 		}
 		ready := "True"
-		if h.dead.Load() {
+		switch {
+		case h.dead.Load():
 			ready = "Unknown"
+		case h.complains.Load():
+			ready = "False"
 		}
 		status = object{
 			"allocatable": object{"cpu": "4", "memory": "8Gi", "pods": "110"},

@@ -95,6 +95,10 @@ func (f *Fleet) InjectWrite(fault hosttest.Fault) {
 	f.api.fault = fault
 }
 
+// Watch has somebody told of each request to the API, METHOD PATH, before it is answered:
+// the moment for something to happen meanwhile.
+func (f *Fleet) Watch(told func(request string)) { f.api.watcher.Store(&told) }
+
 // Mend has nothing go wrong any more, on hosts and with the API.
 func (f *Fleet) Mend() {
 	for _, h := range f.Hosts {

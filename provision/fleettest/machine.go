@@ -37,8 +37,10 @@ type Host struct {
 	gone     atomic.Bool // another machine is in its place
 	listens  atomic.Bool // for the time of a preflight
 	dead     atomic.Bool // it had joined, and has lost its power
-	copies   copies
-	probe    answer
+
+	complains atomic.Bool // its kubelet says that it is not Ready
+	copies    copies
+	probe     answer
 }
 
 func newHost(f *Fleet, name, address string, master bool) *Host {
@@ -79,6 +81,7 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	m.Handle("drover-appears", appears)
 	m.Handle("drover-etcd-snapshot", h.snapshot)
 	m.Handle("drover-retire", h.retire)
+	m.Handle("drover-life", life)
 	m.Handle("drover-etcd-snapshot-read", readSnapshot)
 	conf := hosttest.Config{Keys: []ssh.PublicKey{f.key}, Latency: f.conf.Latency, Bandwidth: f.conf.Bandwidth, Tunnel: f.tunnel}
 	if f.conf.Host != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/host/hosttest"
 )
@@ -145,6 +146,58 @@ func (f *Fleet) PowerOn(name string) {
 	h.serves.Store(member)
 }
 
+// Silence ends a host's kubelet and what it ran; the host goes on.
+func (f *Fleet) Silence(name string) {
+	h := f.Host(name)
+	h.dead.Store(h.joined.Swap(false))
+	h.Machine.Edit(func(s *hosttest.State) {
+		u := s.Units[manifests.KubeletUnit]
+		u.Active = false
+		s.Units[manifests.KubeletUnit] = u
+	})
+}
+
+// Speak has a kubelet heard of again.
+func (f *Fleet) Speak(name string) {
+	h := f.Host(name)
+	h.joined.Store(h.dead.Swap(false))
+}
+
+// Complain has a host's kubelet say that its node is not Ready.
+func (f *Fleet) Complain(name string) { f.Host(name).complains.Store(true) }
+
+// life plays the look whether a node lives on a host.
+func life(s *hosttest.State, c hosttest.Call) host.Result {
+	if len(c.Argv) != 2 || c.Argv[1] != manifests.KubeletUnit {
+		return notPlayed(c)
+	}
+	if s.Units[manifests.KubeletUnit].Active {
+		return host.Result{Stdout: []byte("its kubelet\nend\n")}
+	}
+	return host.Result{Stdout: []byte("end\n")}
+}
+
+// stays has a pod whose node is dead only be asked to go: nobody is there to say that
+// it has, unless it is given no time. The lock is held.
+func (a *api) stays(key string, body []byte) bool {
+	have := a.objects[pods][key]
+	spec, _ := have["spec"].(object)
+	name, _ := spec["nodeName"].(string)
+	h := a.fleet.Host(name)
+	options, _ := decode(body)
+	if nested, ok := options["deleteOptions"].(object); ok {
+		options = nested
+	}
+	if grace := options["gracePeriodSeconds"]; h == nil || !h.dead.Load() || grace != nil && fmt.Sprint(grace) == "0" {
+		return false
+	}
+	kept, meta := maps.Clone(have), maps.Clone(metadata(have))
+	meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = "2020-01-01T00:00:00Z", 30
+	kept["metadata"] = meta
+	a.objects[pods][key] = kept
+	return true
+}
+
 // onNode reports whether an object is one that a list asks for.
 func onNode(o object, selector string) bool {
 	_, node, asked := strings.Cut(selector, "spec.nodeName=")
@@ -156,7 +209,7 @@ func onNode(o object, selector string) bool {
 }
 
 // evict asks a pod to go. The lock is held.
-func (a *api) evict(k kind, key string) (int, any) {
+func (a *api) evict(k kind, key string, body []byte) (int, any) {
 	have := a.objects[k][key]
 	if have == nil {
 		return failure(http.StatusNotFound, "NotFound", key)
@@ -175,7 +228,9 @@ func (a *api) evict(k kind, key string) (int, any) {
 			return code, answer
 		}
 	}
-	a.remove(k, key)
+	if !a.stays(key, body) {
+		a.remove(k, key)
+	}
 	return http.StatusCreated, object{"kind": "Status", "apiVersion": "v1", "status": "Success"}
 }
 

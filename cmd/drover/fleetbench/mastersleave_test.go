@@ -168,6 +168,7 @@ func TestMasterRemovedThatTheInventoryLacks(t *testing.T) {
 	// Without its block nothing says by which port it is reached here.
 	says(t, said(t, f, 69, "node", "remove", "kube-master-3", "--auto-approve"), "kube-master-3 cannot be reached")
 	listed(t, f, "10.64.0.1", "10.64.0.2", "10.64.0.3")
+	f.PowerOff("kube-master-3")
 	said(t, f, 0, "node", "remove", "kube-master-3", "--auto-approve", "--unreachable")
 	members(t, f, []string{"kube-master-1", "kube-master-2"}, "remove kube-master-3")
 	listed(t, f, "10.64.0.1", "10.64.0.2")

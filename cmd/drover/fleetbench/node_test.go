@@ -166,6 +166,7 @@ func TestNodeRemovedThatTheInventoryLacks(t *testing.T) {
 	says(t, said(t, f, 0, "plan"), "kube-node-2 is a member but the inventory does not name it: kept; `drover node remove kube-node-2` removes it", "nothing to do")
 	says(t, said(t, f, 69, "node", "remove", "kube-node-2", "--auto-approve"), "kube-node-2 cannot be reached", "--unreachable does so all the same")
 	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": ""})
+	f.PowerOff("kube-node-2")
 	said(t, f, 0, "node", "remove", "kube-node-2", "--auto-approve", "--unreachable")
 	still(t, f, map[string]string{"kube-node-1": ""})
 }

@@ -15,9 +15,9 @@ import (
 type NodeUse struct {
 	Exists    bool
 	UID       string
-	Cordoned  bool   // nothing new is put on it
-	Unserving bool   // no service address is announced from it
-	Trouble   string // why it is not Ready; empty when it is
+	Cordoned  bool // nothing new is put on it
+	Unserving bool // no service address is announced from it
+	Speaks    bool // its kubelet is heard of, whatever it says
 }
 
 // excludedByUs notes that it was drover that took a node out of service: what others
@@ -29,12 +29,12 @@ func (c *Client) Use(ctx context.Context, name string) (NodeUse, error) {
 	n, err := c.typed.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return NodeUse{Cordoned: true, Unserving: true, Trouble: nodeTrouble(nil)}, nil
+		return NodeUse{Cordoned: true, Unserving: true}, nil
 	case err != nil:
 		return NodeUse{}, fmt.Errorf("look at Node %s: %w", name, err)
 	}
 	return NodeUse{
-		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Trouble: nodeTrouble(n),
+		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Speaks: speaks(n),
 		Unserving: n.Labels[corev1.LabelNodeExcludeBalancers] != "", // whatever it says, as Kubernetes reads it
 	}, nil
 }

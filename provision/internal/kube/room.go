@@ -38,9 +38,9 @@ func (c *Client) Load(ctx context.Context) (l Load, err error) {
 	return l, nil
 }
 
-// Ready reports whether a node is there and Ready.
-func (l Load) Ready(name string) bool {
-	return slices.ContainsFunc(l.Nodes, func(n corev1.Node) bool { return n.Name == name && nodeTrouble(&n) == "" })
+// Speaks reports whether a node is there and its kubelet is heard of, whatever it says.
+func (l Load) Speaks(name string) bool {
+	return slices.ContainsFunc(l.Nodes, func(n corev1.Node) bool { return n.Name == name && speaks(&n) })
 }
 
 // Serves reports whether another node than these is left that takes pods and

@@ -36,7 +36,7 @@ type Node struct {
 	Made    reset.Host // what drover may have made on the host, when it was reached
 	Master  bool
 	Member  *etcd.Member // that its etcd is; nil when it is none, or none any more
-	Former  *Former    // nil: nobody is to have its name afterwards
+	Former  *Former      // nil: nobody is to have its name afterwards
 }
 
 // Former is what is removed of a node whose name another machine is to have.
@@ -150,7 +150,7 @@ func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []pl
 	}
 	how := in.Drain
 	how.Settle = how.Settle && (n.Former == nil || n.Reached) // the dead have nothing to move, and may be missing for room
-	return add(Drained(n.Name, n.Reached, how, append(unserving, cordoned)...))
+	return add(Drained(n.Name, n.lives, how, append(unserving, cordoned)...))
 }
 
 // withdrawLimit is how long a route may be announced after the node was told not to.
@@ -242,6 +242,9 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 			if err != nil {
 				return err
 			}
+			if err := drained(ctx, w.Cluster, n.Name); err != nil {
+				return err
+			}
 			if err := n.Made.Wipe(ctx, h); err != nil {
 				return err
 			}
@@ -327,7 +330,7 @@ func silent(ctx context.Context, w resource.World, n Node) error {
 		return nil
 	}
 	use, err := useOf(ctx, w.Cluster, n.Name)
-	if err == nil && n.same(use) && use.Trouble == "" {
+	if err == nil && n.same(use) && use.Speaks {
 		err = fmt.Errorf("the cluster hears of %s again, and from another machine than the one that is to have its name: power that off, or reset it", n.Name)
 	}
 	return err

@@ -131,10 +131,10 @@ func useOf(ctx context.Context, access *cluster.Access, node string) (kube.NodeU
 // drainID is that of a drain.
 func drainID(node string) plan.ID { return id("drain", node) }
 
-// Drained takes the pods off a node, one node after the other. The plan names them:
-// who agrees to it has read who moves. A host that could not be reached is dead when
-// the cluster says so as well.
-func Drained(node string, reached bool, d Drain, needs ...plan.ID) resource.Step {
+// Drained takes the pods off a node, one node after the other. The plan names them: who
+// agrees to it has read who moves. Those of a dead node go without being asked; dead is
+// one that the cluster does not hear of, and its machine does not say to live.
+func Drained(node string, lives Lives, d Drain, needs ...plan.ID) resource.Step {
 	return resource.Step{
 		ID: drainID(node), Needs: needs, Want: plan.State{"pods": "none"}, Condition: true, Serial: "drain",
 		Passive: true, // most of it is waiting, and a stop cuts nothing in two
@@ -144,13 +144,17 @@ func Drained(node string, reached bool, d Drain, needs ...plan.ID) resource.Step
 				return nil, err
 			}
 			pods, err := api.Leaving(ctx, node)
-			if err != nil || len(pods) == 0 {
-				return plan.State{"pods": "none"}, err
+			if err != nil {
+				return nil, err
 			}
-			return plan.State{"pods": names(pods)}, nil
+			use, err := api.Use(ctx, node)
+			if err != nil {
+				return nil, err
+			}
+			return drainState(pods, use), nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			err := d.perform(ctx, w, node, reached)
+			err := d.perform(ctx, w, node, lifeOn(w, node, lives))
 			if err == nil {
 				return nil
 			}
@@ -162,10 +166,47 @@ func Drained(node string, reached bool, d Drain, needs ...plan.ID) resource.Step
 	}
 }
 
-func (d Drain) perform(ctx context.Context, w resource.World, node string, reached bool) error {
+// drainState is what there is to drain. A node that pods may still come to is not drained
+// however empty it is: those that come while the operator thinks must go as well.
+func drainState(pods []corev1.Pod, use kube.NodeUse) plan.State {
+	switch {
+	case len(pods) > 0:
+		return plan.State{"pods": names(pods)}
+	case !use.Cordoned:
+		return plan.State{"pods": "none now, and it takes more"}
+	}
+	return plan.State{"pods": "none"}
+}
+
+// drained makes sure that no pod is on a node whose host is to be wiped. What came since
+// the drain, by a scheduler that had not heard of the cordon or past it, was asked nothing.
+func drained(ctx context.Context, access *cluster.Access, node string) error {
+	api, err := access.API(ctx)
+	if err != nil {
+		return err
+	}
+	pods, err := api.Leaving(ctx, node)
+	if err == nil && len(pods) > 0 {
+		err = fmt.Errorf("the host is not reset, as these pods have come to %s since it was drained: %s; the same command drains it again", node, names(pods))
+	}
+	return err
+}
+
+func (d Drain) perform(ctx context.Context, w resource.World, node string, life func(context.Context) (sign, error)) error {
 	api, err := w.Cluster.API(ctx)
 	if err != nil {
 		return err
+	}
+	pods, err := api.Leaving(ctx, node)
+	if err != nil {
+		return err
+	}
+	how, why := d.Drain, ""
+	if len(pods) > 0 {
+		// Only now, and once: who was asked to go is not taken for dead while he does.
+		if how.Dead, why, err = dead(ctx, node, life, w.Waiting); err != nil {
+			return err
+		}
 	}
 	before, err := api.Standing(ctx, node)
 	if err != nil {
@@ -178,14 +219,6 @@ func (d Drain) perform(ctx context.Context, w resource.World, node string, reach
 			if err != nil {
 				return err
 			}
-			how := d.Drain
-			if !reached { // the cluster may find out only while this waits
-				use, err := api.Use(ctx, node)
-				if err != nil {
-					return err
-				}
-				how.Dead = use.Trouble != ""
-			}
 			err = api.Drain(ctx, node, how)
 			if held := (*kube.HeldBackError)(nil); errors.As(err, &held) {
 				return wait.Permanent(err)
@@ -193,6 +226,9 @@ func (d Drain) perform(ctx context.Context, w resource.World, node string, reach
 			return err
 		},
 	}, w.Waiting)
+	if err != nil && why != "" && why != heardOf {
+		return fmt.Errorf("%w; %s", err, why)
+	}
 	if err != nil || !d.Settle {
 		return err
 	}
