@@ -238,7 +238,7 @@ func (h *Host) ends() {
 	h.serves.Store(false)
 	h.etcdRuns.Store(false)
 	if h.Master {
-		go h.fleet.api.forget(h.Name) // what still is asked there is cut off
+		go h.fleet.api.forget(h.Address) // what still is asked there is cut off
 	}
 }
 
