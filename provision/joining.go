@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
@@ -51,6 +52,9 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		if len(replaced) > 0 {
 			return err
 		}
+		if unproven := s.unproven(); len(unproven) > 0 {
+			return fmt.Errorf("nothing is begun on %s, as only etcd knows whether a member of that name lost its disk: %w\n  fix: bring etcd's members back; until then, leave %[1]s out of the inventory", strings.Join(unproven, ", "), err)
+		}
 		s.Warnings = append(s.Warnings, err.Error())
 		return nil
 	}
@@ -74,6 +78,12 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 }
 
 // joiner is how a master joins, unless the machine before is needed, or runs.
+// unproven are the empty masters on which this run would begin something.
+func (s *Session) unproven() []string {
+	t := s.options.Nodes
+	return slices.DeleteFunc(identity.Unproven(s.remaining(), s.seen), func(name string) bool { return t.limited() && !t.has(name) })
+}
+
 func (s *Session) joiner(ctx context.Context, j identity.Joiner, status etcd.Status) (desired.Joiner, error) {
 	one := desired.Joiner{Name: j.Name, Former: j.Former}
 	if j.Former != nil {

@@ -119,6 +119,25 @@ func TestNoReplacementBelowTheQuorum(t *testing.T) {
 	refused(t, one, "kube-master-7", 64, `the inventory has no host "kube-master-7", so there is no machine that could take its place: it has kube-master-1, kube-node-1`)
 }
 
+// While etcd cannot be asked, nothing is begun on an empty machine: it may be that of a
+// member. What else there is to do about the cluster is done without it.
+func TestNothingBeginsWhileEtcdIsSilent(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t, drover, fleettest.Config{Masters: 3, Nodes: 1})
+	apply(t, f)
+	f.Replace("kube-master-2")
+	f.StopEtcd("kube-master-1")
+	f.StopEtcd("kube-master-3")
+	before := dumps(f)
+	says(t, said(t, f, 1, "apply", "--auto-approve"), "nothing is begun on kube-master-2, as only etcd knows whether a member of that name lost its disk",
+		"fix: bring etcd's members back; until then, leave kube-master-2 out of the inventory")
+	if dumps(f) != before {
+		t.Error("something was changed")
+	}
+	f.Drop("kube-master-2")
+	says(t, said(t, f, 2, "plan"), "etcd could not be asked who its members are")
+}
+
 // A machine that still runs elsewhere under the name that another one has now counts, and
 // is not taken away when the others are too few without it; nor is it replaced while it
 // runs, as there would be two of that name.

@@ -35,6 +35,17 @@ func Members(c *inventory.Cluster, seen map[string]facts.Snapshot, known []strin
 	return true
 }
 
+// Unproven are the masters that were reached and on which nothing of a cluster has begun:
+// whether they are a member that lost its disk, only etcd knows.
+func Unproven(c *inventory.Cluster, seen map[string]facts.Snapshot) (names []string) {
+	for _, m := range c.KubeMasters {
+		if snap, reached := seen[m.Name]; reached && empty(snap) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // Joining are the masters that are to join, in the order in which they do: who takes a
 // former member's place comes first, because that one counts and does not answer.
 // members are etcd's, as their quorum knows them; replaced says of a name that another
@@ -80,7 +91,7 @@ func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, repla
 	case !data && named >= 0 && replaced:
 		return former(h, snap, members[named], noted)
 	case !data && named >= 0:
-		return nil, nil // what is begun there is refused elsewhere
+		return nil, nil // it says that it is the member, and what it lacks is told elsewhere
 	case at >= 0 && members[at].Name != "" && !members[at].Learner:
 		return nil, nil
 	}
@@ -92,6 +103,10 @@ func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, repla
 func former(h inventory.Host, snap facts.Snapshot, m etcd.Member, noted bool) (*Joiner, *diag.Problem) {
 	_, joined := snap.Files[KubeletCert]
 	if !noted && !joined {
+	case !data && named >= 0 && !noted: // also when who was asked first did not know of it
+		p := impostor(h)
+		p.Code = machineReplaced
+		return nil, p
 		return &Joiner{Name: h.Name, Former: &m}, nil
 	}
 	what := "says that it is a member of the cluster"

@@ -56,6 +56,7 @@ func TestWhoJoins(t *testing.T) {
 		"one whose former member is gone":     {machines: [3]facts.Snapshot{machine("kubelet"), whole, whole}, members: []etcd.Member{m2, m3}, replaced: "m1", want: "m1"},
 		"one that has taken the place":        {machines: [3]facts.Snapshot{machine("data"), whole, whole}, members: []etcd.Member{m2, m3, learner(member(9, "m1", "10.90.0.11"))}, replaced: "m1", want: "m1"},
 		"one that is what it was":             {machines: [3]facts.Snapshot{whole, whole, whole}, members: []etcd.Member{m1, m2, m3}, replaced: "m1"},
+		"an empty one of a member's name":     {machines: [3]facts.Snapshot{bare, whole, whole}, members: []etcd.Member{m1, m2, m3}, want: "m1 belongs to no cluster, but etcd has a member of that name"},
 		"one that lost its disk, not told":    {machines: [3]facts.Snapshot{machine("note"), whole, whole}, members: []etcd.Member{m1, m2, m3}},
 		"one with a note takes no place":      {machines: [3]facts.Snapshot{machine("note"), whole, whole}, members: []etcd.Member{m1, m2, m3}, replaced: "m1", want: "the machine at 10.90.0.11 is to take m1's place, and says that it is a member of the cluster"},
 		"one with a kubelet takes no place":   {machines: [3]facts.Snapshot{machine("kubelet"), whole, whole}, members: []etcd.Member{m1, m2, m3}, replaced: "m1", want: "the machine at 10.90.0.11 is to take m1's place, and holds the credentials of a kubelet"},
