@@ -74,16 +74,17 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		}
 		s.joining = append(s.joining, one)
 	}
+	s.strays = identity.Strays(s.Cluster, members)
 	return nil
 }
 
-// joiner is how a master joins, unless the machine before is needed, or runs.
 // unproven are the empty masters on which this run would begin something.
 func (s *Session) unproven() []string {
 	t := s.options.Nodes
 	return slices.DeleteFunc(identity.Unproven(s.remaining(), s.seen), func(name string) bool { return t.limited() && !t.has(name) })
 }
 
+// joiner is how a master joins, unless the machine before is needed, or runs.
 func (s *Session) joiner(ctx context.Context, j identity.Joiner, status etcd.Status) (desired.Joiner, error) {
 	one := desired.Joiner{Name: j.Name, Former: j.Former}
 	if j.Former != nil {

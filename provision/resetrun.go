@@ -18,6 +18,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/history"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/report"
@@ -196,10 +197,9 @@ func (r *Reset) leaveEtcd(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range members {
-		if m.Name == name {
-			return client.Remove(ctx, m.ID)
-		}
+	// One that never started has no name there, and stands in the way of all that come.
+	if m := memberOf(removal.Node{Name: name, Address: r.session.address(name)}, members); m != nil {
+		return client.Remove(ctx, m.ID)
 	}
 	return nil
 }

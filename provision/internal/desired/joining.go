@@ -74,6 +74,11 @@ func (b *builder) joinEtcd(h inventory.Host, j *Joiner, ready []plan.ID) {
 		former := voting.Removal{ID: voting.RemovalID(j.Name, j.Former.ID), Member: *j.Former, What: "of the machine before"}
 		first = b.add(former.Gone(first)).ID
 	}
+	if j.Name == b.Joining[0].Name {
+		for _, m := range b.Strays {
+			first = b.add(removeStray(m, first)).ID
+		}
+	}
 	b.add(b.addLearner(h, j, first))
 	b.add(b.promote(h, j))
 }

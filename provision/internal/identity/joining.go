@@ -73,10 +73,23 @@ func Joining(c *inventory.Cluster, seen map[string]facts.Snapshot, members []etc
 	return append(first, out...), problems.Err()
 }
 
+// Strays are the learners that never started and are at no master's address: a run added
+// them that was cut off, and the inventory has dropped or moved the machine since. etcd
+// takes no other learner beside one, and nothing is lost with it.
+func Strays(c *inventory.Cluster, members []etcd.Member) []etcd.Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m etcd.Member) bool {
+		at := func(h inventory.Host) bool { return slices.Contains(m.PeerURLs, peerURL(h)) }
+		return !m.Learner || m.Name != "" || slices.ContainsFunc(c.KubeMasters, at)
+	})
+}
+
+func peerURL(h inventory.Host) string {
+	return "https://" + netip.AddrPortFrom(h.Address, manifests.EtcdPeerPort).String()
+}
+
 // joining is how one master joins; nil when it is a member.
 func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, replaced bool) (*Joiner, *diag.Problem) {
-	peer := "https://" + netip.AddrPortFrom(h.Address, manifests.EtcdPeerPort).String()
-	at := slices.IndexFunc(members, func(m etcd.Member) bool { return slices.Contains(m.PeerURLs, peer) })
+	at := slices.IndexFunc(members, func(m etcd.Member) bool { return slices.Contains(m.PeerURLs, peerURL(h)) })
 	named := slices.IndexFunc(members, func(m etcd.Member) bool { return m.Name == h.Name })
 	_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
 	_, noted := snap.Texts[membership.Path]
@@ -90,6 +103,10 @@ func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, repla
 		}
 	case !data && named >= 0 && replaced:
 		return former(h, snap, members[named], noted)
+	case !data && named >= 0 && !noted: // also when who was asked first did not know of it
+		p := impostor(h)
+		p.Code = machineReplaced
+		return nil, p
 	case !data && named >= 0:
 		return nil, nil // it says that it is the member, and what it lacks is told elsewhere
 	case at >= 0 && members[at].Name != "" && !members[at].Learner:
@@ -103,10 +120,6 @@ func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, repla
 func former(h inventory.Host, snap facts.Snapshot, m etcd.Member, noted bool) (*Joiner, *diag.Problem) {
 	_, joined := snap.Files[KubeletCert]
 	if !noted && !joined {
-	case !data && named >= 0 && !noted: // also when who was asked first did not know of it
-		p := impostor(h)
-		p.Code = machineReplaced
-		return nil, p
 		return &Joiner{Name: h.Name, Former: &m}, nil
 	}
 	what := "says that it is a member of the cluster"

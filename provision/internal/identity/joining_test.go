@@ -121,3 +121,17 @@ func TestWhoIsMeantMayTakeAPlace(t *testing.T) {
 		t.Error("one that holds data takes a place elsewhere")
 	}
 }
+
+func TestStrays(t *testing.T) {
+	c := load(t)
+	member := func(id uint64, name, address string, learner bool) etcd.Member {
+		return etcd.Member{ID: id, Name: name, Learner: learner, PeerURLs: []string{"https://" + address + ":2380"}}
+	}
+	got := Strays(c, []etcd.Member{
+		member(1, "m1", "10.90.0.11", false), member(2, "", "10.90.0.11", true), member(3, "", "10.90.0.12", false),
+		member(4, "m4", "10.90.0.14", true), member(5, "", "10.90.0.15", true),
+	})
+	if len(got) != 1 || got[0].ID != 5 {
+		t.Errorf("%v", got)
+	}
+}
