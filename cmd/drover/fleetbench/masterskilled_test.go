@@ -114,3 +114,15 @@ func TestLearnerThatNeverStarted(t *testing.T) {
 	members(t, f, []string{"kube-master-1", "kube-master-3"}, "remove ", "add 10.64.0.3", "promote kube-master-3")
 	inSync(t, f)
 }
+
+// A master that is reset leaves a snapshot on one that stays: its own go with it.
+func TestResetOfAMasterKeepsASnapshot(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3, Nodes: 1})
+	out := said(t, f, 0, "reset", "kube-master-1", "--confirm=fleet")
+	says(t, out, "a snapshot of etcd is kept on kube-master-")
+	members(t, f, []string{"kube-master-2", "kube-master-3"}, "remove kube-master-1")
+	if on := snapshotsOn(f, "kube-master-2") + snapshotsOn(f, "kube-master-3"); on != 1 || snapshotsOn(f, "kube-master-1") != 0 {
+		t.Errorf("%d snapshots on the masters that stay, %d on the other", on, snapshotsOn(f, "kube-master-1"))
+	}
+}
