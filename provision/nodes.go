@@ -296,7 +296,7 @@ func (s *Session) madeOn(h inventory.Host, bundle *trust.Bundle) (reset.Host, er
 func (s *Session) warnOfRemoval() {
 	for _, n := range s.leaving {
 		if why := s.gone[n.Name]; why != nil && n.Former == nil {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s, and `drover reset %s` cleans it",
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s: as long as no other machine is added under that name, for which it would speak as well. `drover reset %s` cleans it",
 				n.Name, why, map[bool]string{true: " and its etcd, which is a member no more, is refused by the others"}[n.Master], n.Name))
 		}
 		if n.Member != nil && s.Cluster.API.Endpoint != "" && n.Address.IsValid() {

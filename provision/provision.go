@@ -149,6 +149,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.resolve(ctx, bundle); err != nil {
 		return s.withAway(err)
 	}
+	s.warnOfUnreset(ctx)
 	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
