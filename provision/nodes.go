@@ -211,7 +211,9 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 		return n, fmt.Errorf("neither the inventory nor the cluster has a node %q, so there is nothing to remove: the cluster has %s", name, memberNames(nodes))
 	}
 	if !n.Named && n.Address.IsValid() {
-		if err := s.reachUnnamed(ctx, h); err != nil {
+		if why := s.taken(h); why != nil { // nor is anything said of it by its address
+			s.Away[name], n.Address = why, netip.Addr{}
+		} else if err := s.reachUnnamed(ctx, h); err != nil {
 			return n, err
 		}
 	}
@@ -244,6 +246,10 @@ func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
 			h.Address, stranger, h.Name, h.Name)
 	}
 	if ok {
+		if err := s.proven(h, snap); err != nil {
+			s.Away[h.Name] = err
+			return nil
+		}
 		s.seen[h.Name] = snap // a master's tells who had the fleet's lock
 	}
 	return nil

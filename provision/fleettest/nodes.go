@@ -126,6 +126,13 @@ func (f *Fleet) Drop(name string) {
 	f.save()
 }
 
+// DropKnown is Drop where the operator's ssh_config still knows the way to the machine.
+func (f *Fleet) DropKnown(name string) {
+	f.tb.Helper()
+	f.way(f.Host(name))
+	f.Drop(name)
+}
+
 // PowerOff ends a host; PowerOn brings it back with what its disk holds.
 func (f *Fleet) PowerOff(name string) {
 	h := f.Host(name)
