@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/identity"
+	"github.com/droverctl/drover/provision/internal/kube"
 )
 
 // mayDiffer reports whether it is no matter that a machine is not the member of its name:
@@ -49,6 +52,9 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		if len(replaced) > 0 {
 			return err
 		}
+		if unproven := s.unproven(); len(unproven) > 0 {
+			return fmt.Errorf("nothing is begun on %s, as only etcd knows whether a member of that name lost its disk: %w\n  fix: bring etcd's members back; until then, leave %[1]s out of the inventory", strings.Join(unproven, ", "), err)
+		}
 		s.Warnings = append(s.Warnings, err.Error())
 		return nil
 	}
@@ -62,20 +68,60 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		}
 	}
 	for _, j := range joiners {
-		one := desired.Joiner{Name: j.Name, Former: j.Former}
-		if j.Former != nil {
-			if err := status.Removing(j.Former.ID); err != nil {
-				return refusal("replaced", j.Name, status, err)
-			}
-		}
-		if s.options.Nodes.replaces(j.Name) {
-			if one.FormerNode, err = s.formerNode(ctx, j.Name); err != nil {
-				return err
-			}
+		one, err := s.joiner(ctx, j, status)
+		if err != nil {
+			return err
 		}
 		s.joining = append(s.joining, one)
 	}
+	s.strays = identity.Strays(s.Cluster, members)
 	return nil
+}
+
+// unproven are the empty masters on which this run would begin something.
+func (s *Session) unproven() []string {
+	t := s.options.Nodes
+	return slices.DeleteFunc(identity.Unproven(s.remaining(), s.seen), func(name string) bool { return t.limited() && !t.has(name) })
+}
+
+// joiner is how a master joins, unless the machine before is needed, or runs.
+func (s *Session) joiner(ctx context.Context, j identity.Joiner, status etcd.Status) (desired.Joiner, error) {
+	one := desired.Joiner{Name: j.Name, Former: j.Former}
+	if j.Former != nil {
+		if err := status.Removing(j.Former.ID); err != nil {
+			return one, refusal("replaced", j.Name, status, err)
+		}
+	}
+	if !s.options.Nodes.replaces(j.Name) {
+		return one, nil
+	}
+	at := s.address(j.Name)
+	node, err := s.formerNode(ctx, j.Name)
+	unknown := errors.Is(err, cluster.ErrNoCluster) // it was warned that it does not answer
+	one.FormerNode, one.Elsewhere = node.UID, one.IsElsewhere(at, node)
+	switch {
+	case unknown && one.Elsewhere:
+		return one, fmt.Errorf("%s cannot be replaced: whether the machine before still runs is not known while the cluster's API cannot be asked\n  fix: mend the API, for instance by `drover apply` with its former address in the inventory", j.Name)
+	case err != nil && !unknown:
+		return one, err
+	}
+	if err := one.Runs(at, status, node); err != nil {
+		return one, fmt.Errorf("%s cannot be replaced: %w\n  fix: power that machine off for good and wait until nothing is heard of it; or, with its former address in the inventory, run `drover node remove %[1]s`, which resets it, and let the other one join by `drover apply`", j.Name, err)
+	}
+	if one.Elsewhere {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the machine that was %s is not reset: see that it does not come back with its disk, as its kubelet would speak for the new one, and it holds the cluster's keys", j.Name))
+	}
+	return one, nil
+}
+
+// address is a host's in the inventory.
+func (s *Session) address(name string) (at netip.Addr) {
+	for _, h := range s.Cluster.Hosts() {
+		if h.Name == name {
+			at = h.Address
+		}
+	}
+	return at
 }
 
 // refusal says why a member is not taken away, and what would change that.
@@ -108,24 +154,21 @@ func agreed(ctx context.Context, access *cluster.Access) (etcd.Status, []etcd.Me
 	return status, members, err
 }
 
-// formerNode is the UID of the Node that a machine was before which another has taken
-// the place of: its kubelet has spoken, and the machine there has none that could have.
-func (s *Session) formerNode(ctx context.Context, name string) (string, error) {
+// formerNode is the Node that a machine was before which another has taken the place of:
+// its kubelet has spoken, and the machine there has none that could have.
+func (s *Session) formerNode(ctx context.Context, name string) (kube.NodeState, error) {
 	if _, joined := s.seen[name].Files[identity.KubeletCert]; joined {
-		return "", nil
+		return kube.NodeState{}, nil
 	}
 	api, err := s.access.API(ctx)
-	if errors.Is(err, cluster.ErrNoCluster) { // it was warned that it does not answer
-		return "", nil
-	}
 	if err != nil {
-		return "", err
+		return kube.NodeState{}, err
 	}
 	nodes, err := api.NodeStates(ctx)
 	for _, n := range nodes {
 		if n.Name == name && n.Address.IsValid() {
-			return n.UID, err
+			return n, err
 		}
 	}
-	return "", err
+	return kube.NodeState{}, err
 }

@@ -91,7 +91,7 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 	}
 	l.run = history.Run{
 		SchemaVersion: 1, Run: me.Run, Epoch: held.Epoch, Owner: me.Owner, Command: r.Reason,
-		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun,
+		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun, Gone: s.toGo(),
 	}
 	told := s.those(held.Masters()) // the session may look again meanwhile
 	go func() {                     // nobody waits for it but Release
@@ -190,6 +190,7 @@ func (l *Lock) release(outcome Outcome, wiped []string) {
 	}
 	n := min(len(outcome.IDs), history.MostIDs)
 	r.IDs, r.More = outcome.IDs[:n], len(outcome.IDs)-n
+	r.Gone = l.session.went(outcome, wiped)
 	left := slices.DeleteFunc(l.held.Masters(), func(m string) bool { return slices.Contains(wiped, m) })
 	_ = eachOf(l.session.those(left), func(c *ssh.Conn) error { return history.Append(ctx, c, r) })
 	l.held.Settle()

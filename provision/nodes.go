@@ -211,7 +211,9 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 		return n, fmt.Errorf("neither the inventory nor the cluster has a node %q, so there is nothing to remove: the cluster has %s", name, memberNames(nodes))
 	}
 	if !n.Named && n.Address.IsValid() {
-		if err := s.reachUnnamed(ctx, h); err != nil {
+		if why := s.taken(h); why != nil { // nor is anything said of it by its address
+			s.Away[name], n.Address = why, netip.Addr{}
+		} else if err := s.reachUnnamed(ctx, h); err != nil {
 			return n, err
 		}
 	}
@@ -244,6 +246,10 @@ func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
 			h.Address, stranger, h.Name, h.Name)
 	}
 	if ok {
+		if err := s.proven(h, snap); err != nil {
+			s.Away[h.Name] = err
+			return nil
+		}
 		s.seen[h.Name] = snap // a master's tells who had the fleet's lock
 	}
 	return nil
@@ -296,7 +302,7 @@ func (s *Session) madeOn(h inventory.Host, bundle *trust.Bundle) (reset.Host, er
 func (s *Session) warnOfRemoval() {
 	for _, n := range s.leaving {
 		if why := s.gone[n.Name]; why != nil && n.Former == nil {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s, and `drover reset %s` cleans it",
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s is removed without being reset, so what drover made stays on its disk (%v); by itself it comes back into no cluster, as its kubelet makes no Node%s: as long as no other machine is added under that name, for which it would speak as well. `drover reset %s` cleans it",
 				n.Name, why, map[bool]string{true: " and its etcd, which is a member no more, is refused by the others"}[n.Master], n.Name))
 		}
 		if n.Member != nil && s.Cluster.API.Endpoint != "" && n.Address.IsValid() {

@@ -13,6 +13,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/engine"
+	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/lock"
@@ -70,6 +71,7 @@ type Session struct {
 	ahead     *ahead          // what was asked meanwhile, for the first plan; nil once that is made
 	kept      desired.Kept
 	joining   []desired.Joiner // masters that are to become members of etcd
+	strays    []etcd.Member    // that go before
 	resources []resource.Resource
 	items     []plan.Item // of the resources
 	rendered  desired.Renderings
@@ -147,6 +149,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.resolve(ctx, bundle); err != nil {
 		return s.withAway(err)
 	}
+	s.warnOfUnreset(ctx)
 	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
@@ -284,7 +287,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		steps = s.removal()
 	}
 	in := desired.Inputs{
-		Cluster: s.remaining(), Bundle: bundle, Kept: s.kept, Joining: s.joining, Now: s.options.Now, Drained: steps.Drained, Gone: steps.Gone,
+		Cluster: s.remaining(), Bundle: bundle, Kept: s.kept, Joining: s.joining, Strays: s.strays, Now: s.options.Now, Drained: steps.Drained, Gone: steps.Gone,
 		Former:     s.former(steps),
 		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
 		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,

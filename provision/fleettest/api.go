@@ -66,9 +66,8 @@ func (a *api) close() {
 	}
 }
 
-// forget ends what serves on a host.
-func (a *api) forget(name string) {
-	address := a.fleet.Host(name).Address
+// forget ends what serves at a host's address.
+func (a *api) forget(address string) {
 	a.mu.Lock()
 	var gone []*httptest.Server
 	for _, port := range []string{apiPort, etcdPort} {

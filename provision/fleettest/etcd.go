@@ -53,8 +53,10 @@ func member(address string, port int) string {
 }
 
 // StopEtcd has a host's etcd stop, and not come again by itself.
-func (f *Fleet) StopEtcd(name string) {
-	h := f.Host(name)
+func (f *Fleet) StopEtcd(name string) { f.StopFormerEtcd(f.Host(name)) }
+
+// StopFormerEtcd is StopEtcd for a machine that another may have the name of.
+func (f *Fleet) StopFormerEtcd(h *Host) {
 	h.Machine.Edit(func(s *hosttest.State) {
 		u := s.Units[manifests.EtcdUnit]
 		u.Active = false

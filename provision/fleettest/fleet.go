@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -121,8 +122,8 @@ func (f *Fleet) AddMasters(masters int) {
 // address. The one that there was is gone.
 func (f *Fleet) Replace(name string) {
 	f.tb.Helper()
-	f.api.forget(name)
 	old := f.Host(name)
+	f.api.forget(old.Address)
 	old.gone.Store(true)
 	old.Server.CutAll()
 	if !old.Master { // its kubelet is not heard of any more
@@ -140,9 +141,31 @@ func (f *Fleet) Supplant(name, address string) *Host {
 	f.mu.Lock()
 	f.supplanted = append(f.supplanted, old)
 	f.mu.Unlock()
-	f.ways = append(f.ways, fmt.Sprintf("Host %s\n  Port %d\n", old.Address, old.Server.Port))
+	f.way(old)
 	f.instead(old, address)
 	return old
+}
+
+// way has the operator's ssh_config know the way to a machine by its address.
+func (f *Fleet) way(h *Host) {
+	f.ways = append(f.ways, fmt.Sprintf("Host %s\n  Port %d\n", h.Address, h.Server.Port))
+}
+
+// PowerOffFormer ends a machine that another has the name of, as Supplant returned it. Its
+// Node says after a while that its kubelet is not heard of.
+func (f *Fleet) PowerOffFormer(old *Host) {
+	old.joined.Store(false)
+	old.Server.Vanish(true)
+	old.ends()
+	f.api.mu.Lock()
+	defer f.api.mu.Unlock()
+	if o := f.api.objects[nodes]["/"+old.Name]; o != nil {
+		silent := maps.Clone(o)
+		status, _ := o["status"].(object)
+		silent["status"] = maps.Clone(status)
+		silent["status"].(object)["conditions"] = []any{object{"type": "Ready", "status": "Unknown"}}
+		f.api.objects[nodes]["/"+old.Name] = silent
+	}
 }
 
 func (f *Fleet) instead(old *Host, address string) {

@@ -127,6 +127,13 @@ func (f *Fleet) Drop(name string) {
 	f.save()
 }
 
+// DropKnown is Drop where the operator's ssh_config still knows the way to the machine.
+func (f *Fleet) DropKnown(name string) {
+	f.tb.Helper()
+	f.way(f.Host(name))
+	f.Drop(name)
+}
+
 // PowerOff ends a host; PowerOn brings it back with what its disk holds.
 func (f *Fleet) PowerOff(name string) {
 	h := f.Host(name)
@@ -293,7 +300,7 @@ func (h *Host) ends() {
 	h.serves.Store(false)
 	h.etcdRuns.Store(false)
 	if h.Master {
-		go h.fleet.api.forget(h.Name) // what still is asked there is cut off
+		go h.fleet.api.forget(h.Address) // what still is asked there is cut off
 	}
 }
 

@@ -84,3 +84,45 @@ func killedAtChanges(t *testing.T, f *fleettest.Fleet, changes int, command, nex
 		})
 	}
 }
+
+// A learner whose machine never came stands in nobody's way: it goes before others join,
+// which the plan shows, and with a reset of its machine.
+func TestLearnerThatNeverStarted(t *testing.T) {
+	t.Parallel()
+	f := fleettest.New(t, drover, fleettest.Config{Masters: 1, Nodes: 1})
+	apply(t, f)
+	f.AddMasters(2)
+	c := f.Command(drover, "apply", "--auto-approve")
+	running := make(chan *os.Process, 1)
+	f.StrikeEtcd(1, func() { _ = (<-running).Kill() })
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	running <- c.Process
+	if err := c.Wait(); err == nil {
+		t.Fatal("it was not killed")
+	}
+	killed := f.Save()
+	members(t, f, []string{" (learner)", "kube-master-1"}, "add 10.64.0.2")
+	said(t, f, 0, "reset", "kube-master-2", "--confirm=fleet")
+	members(t, f, []string{"kube-master-1"}, "add 10.64.0.2", "remove ")
+
+	f.Restore(killed)
+	f.Drop("kube-master-2")
+	says(t, said(t, f, 2, "plan"), "- etcd-member:10.64.0.2 ", "+ etcd-learner:kube-master-3")
+	said(t, f, 0, "apply", "--auto-approve")
+	members(t, f, []string{"kube-master-1", "kube-master-3"}, "remove ", "add 10.64.0.3", "promote kube-master-3")
+	inSync(t, f)
+}
+
+// A master that is reset leaves a snapshot on one that stays: its own go with it.
+func TestResetOfAMasterKeepsASnapshot(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3, Nodes: 1})
+	out := said(t, f, 0, "reset", "kube-master-1", "--confirm=fleet")
+	says(t, out, "a snapshot of etcd is kept on kube-master-")
+	members(t, f, []string{"kube-master-2", "kube-master-3"}, "remove kube-master-1")
+	if on := snapshotsOn(f, "kube-master-2") + snapshotsOn(f, "kube-master-3"); on != 1 || snapshotsOn(f, "kube-master-1") != 0 {
+		t.Errorf("%d snapshots on the masters that stay, %d on the other", on, snapshotsOn(f, "kube-master-1"))
+	}
+}

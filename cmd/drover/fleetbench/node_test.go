@@ -27,6 +27,14 @@ func says(t *testing.T, text string, want ...string) {
 	}
 }
 
+// saysNot fails when a text has this in it.
+func saysNot(t *testing.T, text, unwanted string) {
+	t.Helper()
+	if strings.Contains(text, unwanted) {
+		t.Errorf("it says %q:\n%s", unwanted, text)
+	}
+}
+
 // still fails unless the Nodes are these, each with what keeps it out of service.
 func still(t *testing.T, f *fleettest.Fleet, want map[string]string) {
 	t.Helper()

@@ -56,7 +56,9 @@ find no room by what they ask for, when a PodDisruptionBudget allows none of its
 to be missing, when pods have no controller, or data in emptyDir volumes, and when a
 host cannot be reached: --unreachable removes one that is dead. It comes back into
 the cluster by nothing it still has: nodes are made by drover alone, and the etcd of a
-master that was removed is refused by the others.
+master that was removed is refused by the others. That holds as long as no other machine
+has its name: both would speak for it, so whoever adds one is warned of a machine that
+was removed and not reset.
 
 "drover plan --prune NAME" shows all of it before; "drover apply --prune NAME" does
 it besides all else. What the inventory still names, the next apply adds again.`,

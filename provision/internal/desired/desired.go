@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/ospackage"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
@@ -37,6 +38,8 @@ type Inputs struct {
 	// Joining are the masters that are to become members of the etcd there is, in the
 	// order in which they do.
 	Joining []Joiner
+	// Strays are learners that never started and never will: they go before anybody joins.
+	Strays []etcd.Member
 	// Away says of a host that it could not be reached: nothing is asked of it.
 	Away func(name string) bool
 	Now  func() time.Time

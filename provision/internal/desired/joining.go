@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"time"
 
@@ -24,6 +23,9 @@ type Joiner struct {
 	// of its Node: both go first. nil and empty where there is none.
 	Former     *etcd.Member
 	FormerNode string
+	// Elsewhere says that the machine before was at another address, so that it may run
+	// beside this one.
+	Elsewhere bool
 }
 
 // joiner is how a master joins; nil when it is a member, or is to begin a cluster.
@@ -62,12 +64,20 @@ func (b *builder) joinEtcd(h inventory.Host, j *Joiner, ready []plan.ID) {
 	}
 	former := func(m etcd.Member) bool { return j.Former != nil && m.ID == j.Former.ID }
 	first := b.add(voting.Snapshot(j.Name, b.Now, former, ready...)).ID
+	if j.Elsewhere {
+		first = b.add(b.silence(h, j, first)).ID
+	}
 	if j.FormerNode != "" {
 		first = b.add(b.removeFormerNode(j, first)).ID
 	}
 	if j.Former != nil {
 		former := voting.Removal{ID: voting.RemovalID(j.Name, j.Former.ID), Member: *j.Former, What: "of the machine before"}
 		first = b.add(former.Gone(first)).ID
+	}
+	if j.Name == b.Joining[0].Name {
+		for _, m := range b.Strays {
+			first = b.add(removeStray(m, first)).ID
+		}
 	}
 	b.add(b.addLearner(h, j, first))
 	b.add(b.promote(h, j))
@@ -161,11 +171,8 @@ func (b *builder) joinOf(ctx context.Context, w resource.World, h inventory.Host
 		if len(m.PeerURLs) != 1 {
 			return join, fmt.Errorf("etcd's member %s has the peer URLs %q, and drover makes members with one", name, m.PeerURLs)
 		}
-		u, err := url.Parse(m.PeerURLs[0])
-		if err == nil {
-			join.Members[name], err = netip.ParseAddr(u.Hostname())
-		}
-		if err != nil {
+		var err error
+		if join.Members[name], err = addressOf(m.PeerURLs[0]); err != nil {
 			return join, fmt.Errorf("etcd's member %s has the peer URL %q: %w", name, m.PeerURLs[0], err)
 		}
 	}

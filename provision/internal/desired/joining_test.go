@@ -117,6 +117,16 @@ func TestTheFormerMachineGoesFirst(t *testing.T) {
 	n.has(t, "cluster/node:kube-master-2", node, false)
 }
 
+// A learner that never started, and never will, goes once, before anybody joins.
+func TestStraysGoFirst(t *testing.T) {
+	n := planNeeds(t, Inputs{Joining: []Joiner{{Name: "kube-master-2"}, {Name: "kube-master-3"}},
+		Strays: []etcd.Member{{ID: 0xab, Learner: true, PeerURLs: []string{"https://10.90.0.99:2380"}}}})
+	const stray = "cluster/etcd-member:10.90.0.99 00000000000000ab"
+	n.has(t, stray, "cluster/etcd-snapshot:before kube-master-2", true)
+	n.has(t, "cluster/etcd-learner:kube-master-2", stray, true)
+	n.has(t, "cluster/etcd-snapshot:before kube-master-3", stray, true)
+}
+
 // Who takes a kube-node's place has its Node when nothing is left of the one before, and
 // joins only then; a block that is there proves nothing of it.
 func TestNodeAfterTheFormer(t *testing.T) {

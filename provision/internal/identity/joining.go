@@ -35,6 +35,17 @@ func Members(c *inventory.Cluster, seen map[string]facts.Snapshot, known []strin
 	return true
 }
 
+// Unproven are the masters that were reached and on which nothing of a cluster has begun:
+// whether they are a member that lost its disk, only etcd knows.
+func Unproven(c *inventory.Cluster, seen map[string]facts.Snapshot) (names []string) {
+	for _, m := range c.KubeMasters {
+		if snap, reached := seen[m.Name]; reached && empty(snap) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // Joining are the masters that are to join, in the order in which they do: who takes a
 // former member's place comes first, because that one counts and does not answer.
 // members are etcd's, as their quorum knows them; replaced says of a name that another
@@ -62,10 +73,23 @@ func Joining(c *inventory.Cluster, seen map[string]facts.Snapshot, members []etc
 	return append(first, out...), problems.Err()
 }
 
+// Strays are the learners that never started and are at no master's address: a run added
+// them that was cut off, and the inventory has dropped or moved the machine since. etcd
+// takes no other learner beside one, and nothing is lost with it.
+func Strays(c *inventory.Cluster, members []etcd.Member) []etcd.Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m etcd.Member) bool {
+		at := func(h inventory.Host) bool { return slices.Contains(m.PeerURLs, peerURL(h)) }
+		return !m.Learner || m.Name != "" || slices.ContainsFunc(c.KubeMasters, at)
+	})
+}
+
+func peerURL(h inventory.Host) string {
+	return "https://" + netip.AddrPortFrom(h.Address, manifests.EtcdPeerPort).String()
+}
+
 // joining is how one master joins; nil when it is a member.
 func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, replaced bool) (*Joiner, *diag.Problem) {
-	peer := "https://" + netip.AddrPortFrom(h.Address, manifests.EtcdPeerPort).String()
-	at := slices.IndexFunc(members, func(m etcd.Member) bool { return slices.Contains(m.PeerURLs, peer) })
+	at := slices.IndexFunc(members, func(m etcd.Member) bool { return slices.Contains(m.PeerURLs, peerURL(h)) })
 	named := slices.IndexFunc(members, func(m etcd.Member) bool { return m.Name == h.Name })
 	_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
 	_, noted := snap.Texts[membership.Path]
@@ -79,8 +103,12 @@ func joining(h inventory.Host, snap facts.Snapshot, members []etcd.Member, repla
 		}
 	case !data && named >= 0 && replaced:
 		return former(h, snap, members[named], noted)
+	case !data && named >= 0 && !noted: // also when who was asked first did not know of it
+		p := impostor(h)
+		p.Code = machineReplaced
+		return nil, p
 	case !data && named >= 0:
-		return nil, nil // what is begun there is refused elsewhere
+		return nil, nil // it says that it is the member, and what it lacks is told elsewhere
 	case at >= 0 && members[at].Name != "" && !members[at].Learner:
 		return nil, nil
 	}

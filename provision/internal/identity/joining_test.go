@@ -56,6 +56,7 @@ func TestWhoJoins(t *testing.T) {
 		"one whose former member is gone":     {machines: [3]facts.Snapshot{machine("kubelet"), whole, whole}, members: []etcd.Member{m2, m3}, replaced: "m1", want: "m1"},
 		"one that has taken the place":        {machines: [3]facts.Snapshot{machine("data"), whole, whole}, members: []etcd.Member{m2, m3, learner(member(9, "m1", "10.90.0.11"))}, replaced: "m1", want: "m1"},
 		"one that is what it was":             {machines: [3]facts.Snapshot{whole, whole, whole}, members: []etcd.Member{m1, m2, m3}, replaced: "m1"},
+		"an empty one of a member's name":     {machines: [3]facts.Snapshot{bare, whole, whole}, members: []etcd.Member{m1, m2, m3}, want: "m1 belongs to no cluster, but etcd has a member of that name"},
 		"one that lost its disk, not told":    {machines: [3]facts.Snapshot{machine("note"), whole, whole}, members: []etcd.Member{m1, m2, m3}},
 		"one with a note takes no place":      {machines: [3]facts.Snapshot{machine("note"), whole, whole}, members: []etcd.Member{m1, m2, m3}, replaced: "m1", want: "the machine at 10.90.0.11 is to take m1's place, and says that it is a member of the cluster"},
 		"one with a kubelet takes no place":   {machines: [3]facts.Snapshot{machine("kubelet"), whole, whole}, members: []etcd.Member{m1, m2, m3}, replaced: "m1", want: "the machine at 10.90.0.11 is to take m1's place, and holds the credentials of a kubelet"},
@@ -118,5 +119,19 @@ func TestWhoIsMeantMayTakeAPlace(t *testing.T) {
 	seen["m1"] = machine("data")
 	if Replaced(load(t, "10.90.0.11", "10.90.0.99"), seen, known(), func(string) bool { return true }) == nil {
 		t.Error("one that holds data takes a place elsewhere")
+	}
+}
+
+func TestStrays(t *testing.T) {
+	c := load(t)
+	member := func(id uint64, name, address string, learner bool) etcd.Member {
+		return etcd.Member{ID: id, Name: name, Learner: learner, PeerURLs: []string{"https://" + address + ":2380"}}
+	}
+	got := Strays(c, []etcd.Member{
+		member(1, "m1", "10.90.0.11", false), member(2, "", "10.90.0.11", true), member(3, "", "10.90.0.12", false),
+		member(4, "m4", "10.90.0.14", true), member(5, "", "10.90.0.15", true),
+	})
+	if len(got) != 1 || got[0].ID != 5 {
+		t.Errorf("%v", got)
 	}
 }

@@ -41,7 +41,7 @@ func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cl
 			continue
 		}
 		if p := replaced(h, snap, reached, m); p != nil {
-			p.Code, p.Host, p.At = "machine-replaced", h.Name, h.Where.At("address").Ptr()
+			p.Code, p.Host, p.At = machineReplaced, h.Name, h.Where.At("address").Ptr()
 			problems = append(problems, *p)
 		}
 	}
@@ -82,11 +82,19 @@ func replaced(h inventory.Host, snap facts.Snapshot, reached bool, m cluster.Mem
 		}
 	// A run that was killed at the bootstrap leaves data, but no note yet.
 	case reached && !noted && !data && m.Etcd:
-		return &diag.Problem{
-			Summary: fmt.Sprintf("%s belongs to no cluster, but etcd has a member of that name", h.Name),
-			Detail:  "It is another machine, or lost its disk. Begun anew under that name, it would lack what the member has confirmed.",
-			Fix:     fmt.Sprintf("to let it take the member's place, use `drover node replace %s`; if it is not the machine you mean, correct its address", h.Name),
-		}
+		return impostor(h)
 	}
 	return nil
+}
+
+// machineReplaced is the code of a machine that is not the member of its name.
+const machineReplaced = "machine-replaced"
+
+// impostor is an empty machine under the name of one of etcd's members.
+func impostor(h inventory.Host) *diag.Problem {
+	return &diag.Problem{
+		Summary: fmt.Sprintf("%s belongs to no cluster, but etcd has a member of that name", h.Name),
+		Detail:  "It is another machine, or lost its disk. Begun anew under that name, it would lack what the member has confirmed.",
+		Fix:     fmt.Sprintf("to let it take the member's place, use `drover node replace %s`; if it is not the machine you mean, correct its address", h.Name),
+	}
 }

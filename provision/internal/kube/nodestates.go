@@ -15,6 +15,7 @@ type NodeState struct {
 	UID      string
 	Machine  string     // its machine-id, as its kubelet says
 	Trouble  string     // why it is not Ready; empty when it is
+	Heard    bool       // its kubelet has spoken of it lately, well or not
 	Cordoned bool       // nothing new is put on it
 	Kubelet  string     // its version, as it says
 	Address  netip.Addr // its InternalIP, as its kubelet says; invalid before it has
@@ -34,7 +35,7 @@ func (n Nodes) States() []NodeState {
 		n := n[name]
 		one := NodeState{
 			Name: n.Name, UID: string(n.UID), Machine: n.Status.NodeInfo.MachineID, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
-			Address: internalIP(n),
+			Address: internalIP(n), Heard: speaks(n),
 		}
 		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]
 		out = append(out, one)

@@ -40,7 +40,8 @@ have=$(printf '%s\n' "$status" | revision)
 sum=$(sha256sum -- "$tmp") || exit 74
 sync -- "$tmp" || exit 74
 mv -T -- "$tmp" "$dir/$name" || exit 74
-ls -1 -- "$dir" | grep '^etcd-.*\.db$' | sort | head -n "-$keep" | while read -r old; do rm -f -- "$dir/$old"; done
+# Names tell the time of whoever asked, whose clock may be behind: this one stays whatever it is called.
+ls -1 -- "$dir" | grep '^etcd-.*\.db$' | grep -vxF -e "$name" | sort | head -n "-$((keep - 1))" | while read -r old; do rm -f -- "$dir/$old"; done
 
 echo "@@drover-snapshot@@ status $status"
 echo "@@drover-snapshot@@ file $size ${sum%% *}"

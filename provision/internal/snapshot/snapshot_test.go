@@ -179,6 +179,11 @@ func TestSnapshotsOfARealEtcd(t *testing.T) {
 	if info, err := os.Stat(a.dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
+	// Whoever's clock is behind has what was just verified nevertheless.
+	early, err := take(t.Context(), master{shell: "/bin/sh"}, noon.Add(-time.Hour), a)
+	if held := a.held(t); err != nil || len(held) != Keep || held[0] != filepath.Base(early.Path) || held[Keep-1] != filepath.Base(last.Path) {
+		t.Errorf("%v: kept are %v", err, held)
+	}
 	t.Run("a copy", func(t *testing.T) { copies(t, a, last) })
 	t.Run("what is broken gets no name", func(t *testing.T) { broken(t, a) })
 	etcd.Stop()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/resource"
@@ -38,33 +39,43 @@ func Snapshot(before string, now func() time.Time, but func(etcd.Member) bool, n
 			return want, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			hosts, err := voters(ctx, w, but)
+			t, err := Take(ctx, w.Cluster, w.Host, now(), but)
 			if err != nil {
 				return err
 			}
-			var errs []error
-			for _, name := range hosts {
-				master, err := w.Host(name)
-				if err != nil {
-					continue // it is a member that was not reached
-				}
-				t, err := snapshot.Take(ctx, master, now())
-				if err == nil {
-					taken = true
-					w.Say("a snapshot of etcd is kept on " + t.String())
-					return nil
-				}
-				errs = append(errs, err)
-			}
-			return errors.Join(append([]error{errors.New("no master that was reached could take a snapshot of etcd")}, errs...)...)
+			taken = true
+			w.Say("a snapshot of etcd is kept on " + t.String())
+			return nil
 		},
 	}
 }
 
+// Take has one of the masters take a snapshot of etcd. Those that are not reached are
+// passed over.
+func Take(ctx context.Context, access *cluster.Access, reached func(string) (host.Writer, error), now time.Time, but func(etcd.Member) bool) (snapshot.Taken, error) {
+	masters, err := voters(ctx, access, but)
+	if err != nil {
+		return snapshot.Taken{}, err
+	}
+	errs := []error{errors.New("no master that was reached could take a snapshot of etcd")}
+	for _, name := range masters {
+		master, err := reached(name)
+		if err != nil {
+			continue // it is a member that was not reached
+		}
+		t, err := snapshot.Take(ctx, master, now)
+		if err == nil {
+			return t, nil
+		}
+		errs = append(errs, err)
+	}
+	return snapshot.Taken{}, errors.Join(errs...)
+}
+
 // voters are the masters whose etcd takes part in the quorum, who leads last: it has
 // enough to do.
-func voters(ctx context.Context, w resource.World, but func(etcd.Member) bool) ([]string, error) {
-	client, err := w.Cluster.Etcd()
+func voters(ctx context.Context, access *cluster.Access, but func(etcd.Member) bool) ([]string, error) {
+	client, err := access.Etcd()
 	if err != nil {
 		return nil, err
 	}
