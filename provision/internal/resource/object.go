@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -96,20 +97,42 @@ func ObjectState(got kube.Observation) (plan.State, error) {
 	return nil, got.Err
 }
 
-// applyLimit is how long an object may take to be taken: an API that has just
-// come up, or a kind that was just defined, refuses for a moment.
-const applyLimit = 30 * time.Second
+const (
+	// applyLimit is how long an object may take to be taken: an API that has just
+	// come up, or a kind that was just defined, refuses for a moment.
+	applyLimit = 30 * time.Second
+	// addressLimit is the same for a Service whose address seems to be taken. A request
+	// that was cut off, as by a kill, can leave it allocated without a Service; the API
+	// server frees such addresses a minute after they were taken, or every three.
+	addressLimit = 5 * time.Minute
+)
 
 // Apply applies the object.
 func (o Object) Apply(ctx context.Context, w World, _ plan.Change) error {
-	return wait.For(ctx, wait.Condition{
-		What: "the API to take " + kube.KeyOf(o.Object).String(), Limit: applyLimit, Every: 200 * time.Millisecond,
-		Check: func(ctx context.Context) error {
-			c, err := w.Cluster.API(ctx)
-			if err != nil {
-				return err
-			}
-			return c.Apply(ctx, o.Object)
-		},
+	return applied(ctx, kube.KeyOf(o.Object).String(), func(ctx context.Context) error {
+		c, err := w.Cluster.API(ctx)
+		if err != nil {
+			return err
+		}
+		return c.Apply(ctx, o.Object)
 	}, w.Waiting)
+}
+
+// applied applies until the API takes it.
+func applied(ctx context.Context, what string, apply func(context.Context) error, waiting func(string)) error {
+	start := time.Now()
+	return wait.For(ctx, wait.Condition{
+		What: "the API to take " + what, Limit: addressLimit, Every: 200 * time.Millisecond,
+		Check: func(ctx context.Context) error {
+			err := apply(ctx)
+			if err != nil && time.Since(start) >= applyLimit && !addressTaken(err) {
+				return wait.Permanent(err)
+			}
+			return err
+		},
+	}, waiting)
+}
+
+func addressTaken(err error) bool {
+	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "already allocated")
 }
