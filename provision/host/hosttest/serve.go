@@ -73,7 +73,9 @@ type Server struct {
 	begun map[string]int // marker of a command → its number
 	tries []string
 	pace  time.Duration
-	turns atomic.Int64
+	// vanished is a machine that is not there.
+	vanished bool
+	turns    atomic.Int64
 }
 
 // Serve puts a machine behind a real SSH server until the test ends.
@@ -266,6 +268,11 @@ func (s *Server) accept(l net.Listener) {
 		}
 		c := newSlowConn(raw, s.conf, &s.turns)
 		s.mu.Lock()
+		if s.vanished {
+			s.mu.Unlock()
+			raw.Close()
+			continue
+		}
 		s.conns[c] = true
 		s.count++
 		s.mu.Unlock()
@@ -276,6 +283,16 @@ func (s *Server) accept(l net.Listener) {
 			delete(s.conns, c)
 			s.mu.Unlock()
 		})
+	}
+}
+
+// Vanish ends all connections and takes no more, or takes them again.
+func (s *Server) Vanish(yes bool) {
+	s.mu.Lock()
+	s.vanished = yes
+	s.mu.Unlock()
+	if yes {
+		s.CutAll()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,15 +34,46 @@ func (b *builder) bigIPs() {
 			continue
 		}
 		neighbors := b.add(b.neighbors(f5))
-		b.add(b.sessions(f5, append([]plan.ID{neighbors.ID}, proven...)))
+		b.add(b.sessions(f5, slices.Concat([]plan.ID{neighbors.ID}, proven, b.Gone)))
 	}
 }
+
+// Peerings are the BIG-IPs' own side alone, for hosts that are all away: that they
+// know nobody who is not to be known.
+func Peerings(in Inputs) []resource.Resource {
+	b := newBuilder(in)
+	for _, f5 := range in.Cluster.BigIPs {
+		if f5.Manage == inventory.ManageSSH && !in.Away(f5.Name) {
+			neighbors := b.add(b.neighbors(f5))
+			b.add(b.sessions(f5, append([]plan.ID{neighbors.ID}, in.Gone...)))
+		}
+	}
+	return b.out
+}
+
+// Balancers are the hosts' own load balancers alone, where they have any: that they list
+// the masters that there are, and no other.
+func Balancers(in Inputs) ([]resource.Resource, error) {
+	b := newBuilder(in)
+	for _, h := range b.hosts(in.Cluster.Hosts()) {
+		if h.Role == inventory.RoleMaster && in.Cluster.API.Endpoint == "" {
+			b.clusterCA(h) // else it comes with the rest of the bundle
+		}
+		if _, err := b.balancer(h, nil); err != nil {
+			return nil, err
+		}
+	}
+	return b.out, nil
+}
+
+// NeighborsID is that of a BIG-IP's BGP configuration.
+func NeighborsID(f5 string) plan.ID { return plan.NewID(f5, "bgp", "neighbors") }
 
 // neighbors is the BIG-IP's BGP configuration.
 func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
 	peering := b.Kept.Peering(b.Cluster, f5)
 	return resource.Step{
-		ID:   plan.NewID(f5.Name, "bgp", "neighbors"),
+		ID: NeighborsID(f5.Name), Needs: b.Drained,
 		Want: plan.State{"configuration": "as wanted"},
 		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
 			lines, err := bgp.Delta(seen.Hosts[f5.Name].Texts[facts.RunningConfig], peering)

@@ -2,6 +2,7 @@ package desired
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/evidence"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/reach"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
@@ -72,13 +74,18 @@ const (
 func blockID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "block", h.Name) }
 
 // block proves a kube-node before anything runs there: a pod that only pauses is
-// put on it, gets an address, and so the node its block, and goes again. Without
+// put on it, gets an address, and so the node its block, answers, and goes again. Without
 // it a node that has had no pod would announce nothing that could be seen. A pod
 // that a killed run left there goes, too.
 func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
+	var proven bool // by this run
+	_, replaced := b.Former[h.Name]
 	return resource.Step{
 		ID: blockID(h), Needs: needs, Want: plan.State{"block": "there"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			if replaced && !proven {
+				return nil, nil // a block that is there is that of the machine before
+			}
 			blocks, err := blocksOf(ctx, seen.Cluster)
 			if err != nil || len(blocks[h.Name]) == 0 {
 				return nil, err
@@ -112,15 +119,73 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 					return err
 				},
 			}, w.Waiting)
+			if err == nil && !b.NewCluster() { // there, all of it is yet to come up
+				err = answers(ctx, w, pod)
+			}
 			if err != nil && ctx.Err() == nil { // what is known of it goes with it
 				err = fmt.Errorf("%w\n%s", err, evidence.Pod(ctx, api, pod.GetNamespace(), pod.GetName()))
 			}
 			if derr := api.Delete(context.WithoutCancel(ctx), kube.Ref{Key: kube.KeyOf(pod), Version: "v1"}); err == nil {
 				err = derr
 			}
+			proven = err == nil
 			return err
 		},
 	}
+}
+
+// answerLimit is how long a pod on a new node may take to answer from elsewhere: the
+// other nodes have yet to learn its block.
+const answerLimit = 2 * time.Minute
+
+// answers waits until a pod answers a master, who is on another node. That nobody
+// listens there is an answer, too. Where policies say who may speak to pods, silence
+// proves nothing, and nobody is asked.
+func answers(ctx context.Context, w resource.World, pod *unstructured.Unstructured) error {
+	if len(w.Cluster.Masters) == 0 {
+		return errors.New("no master could be reached")
+	}
+	from := w.Cluster.Masters[0]
+	return wait.For(ctx, wait.Condition{
+		What: fmt.Sprintf("the pod %s to answer %s", pod.GetName(), from.Name), Limit: answerLimit, Every: time.Second,
+		Check: func(ctx context.Context) error {
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			if restricted, err := policed(ctx, api); restricted || err != nil {
+				return err
+			}
+			at, err := api.PodIP(ctx, pod.GetNamespace(), pod.GetName())
+			if err != nil {
+				return err
+			}
+			return reach.Answers(ctx, from.Dial, netip.AddrPortFrom(at, answerPort))
+		},
+	}, w.Waiting)
+}
+
+// answerPort is one that nobody listens on: it is reserved.
+const answerPort = 1
+
+// policed reports whether any policy may keep others from a pod that proves a node.
+func policed(ctx context.Context, api *kube.Client) (bool, error) {
+	for _, k := range []schema.GroupKind{
+		{Group: "networking.k8s.io", Kind: "NetworkPolicy"}, {Group: calico.Group, Kind: "NetworkPolicy"},
+		{Group: calico.Group, Kind: "GlobalNetworkPolicy"}, {Group: "policy.networking.k8s.io", Kind: "AdminNetworkPolicy"},
+		{Group: "policy.networking.k8s.io", Kind: "BaselineAdminNetworkPolicy"},
+	} {
+		list, err := api.List(ctx, k)
+		if err != nil {
+			return false, err
+		}
+		for _, o := range list {
+			if ns := o.GetNamespace(); ns == "" || ns == proofNamespace {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 func (b *builder) proofPod(h inventory.Host) *unstructured.Unstructured {

@@ -47,6 +47,36 @@ type Run struct {
 	// IDs are some of those that were done, and More how many there are besides.
 	IDs  []string `json:"ids,omitempty"`
 	More int      `json:"more,omitempty"`
+	// Gone are machines that it took out of the cluster, or was to before it was killed.
+	Gone []Machine `json:"gone,omitempty"`
+}
+
+// Machine is one that was a host of the cluster.
+type Machine struct {
+	Name  string `json:"name"`
+	ID    string `json:"machine_id,omitempty"` // empty when nobody knew it
+	Reset bool   `json:"reset"`                // nothing of drover's is on it any more
+}
+
+// Removed is a machine that was taken out of the cluster with all that it had.
+type Removed struct {
+	Machine
+	When time.Time
+}
+
+// Unreset are the machines that were removed and not reset since, as far as is
+// remembered. Of one of which only the name is known, no reset is known either.
+func Unreset(runs []Run) []Removed {
+	var out []Removed
+	for _, r := range runs {
+		for _, m := range r.Gone {
+			out = slices.DeleteFunc(out, func(o Removed) bool { return m.ID != "" && o.ID == m.ID })
+			if !m.Reset {
+				out = append(out, Removed{m, r.Began})
+			}
+		}
+	}
+	return out
 }
 
 // MostIDs is how many changes are named.

@@ -76,3 +76,30 @@ func TestEpochsOrderRuns(t *testing.T) {
 		t.Errorf("%s", ids(got))
 	}
 }
+
+// A machine that was removed as it was is remembered until it is reset.
+func TestUnreset(t *testing.T) {
+	run := func(gone ...Machine) Run { return Run{Gone: gone} }
+	old, other, nameless := Machine{Name: "n1", ID: "a"}, Machine{Name: "n1", ID: "b"}, Machine{Name: "n2"}
+	reset := func(m Machine) Machine { m.Reset = true; return m }
+	for name, c := range map[string]struct {
+		runs []Run
+		want []Machine
+	}{
+		"nothing":                         {[]Run{run()}, nil},
+		"removed":                         {[]Run{run(old), run()}, []Machine{old}},
+		"removed and reset":               {[]Run{run(old), run(reset(old))}, nil},
+		"removed, and its heir was reset": {[]Run{run(old), run(reset(other))}, []Machine{old}},
+		"removed twice":                   {[]Run{run(old), run(other, old)}, []Machine{other, old}},
+		"reset and removed":               {[]Run{run(reset(old)), run(old)}, []Machine{old}},
+		"known by its name":               {[]Run{run(nameless), run(reset(other))}, []Machine{nameless}},
+	} {
+		var got []Machine
+		for _, r := range Unreset(c.runs) {
+			got = append(got, r.Machine)
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
