@@ -105,7 +105,7 @@ func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify b
 
 // large is from how many hosts on memory is collected less often: what a look at all
 // of them brings stays until the end, and to go through it again and again took a
-// fifth of a plan's processor time. Half a megabyte a host is twice what a plan needs.
+// fifth of a plan's processor time. Half a megabyte a host is more than a plan takes.
 const large = 256
 
 // helpLogs is a help topic.

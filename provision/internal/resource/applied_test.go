@@ -54,3 +54,17 @@ func TestApplied(t *testing.T) {
 		})
 	}
 }
+
+// An API that does not answer is given up as soon as one that refuses.
+func TestAppliedToAnAPIThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		err := applied(t.Context(), "Service kube-system/kube-dns", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, nil)
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > applyLimit+time.Second {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
+}

@@ -103,7 +103,8 @@ const (
 	applyLimit = 30 * time.Second
 	// addressLimit is the same for a Service whose address seems to be taken. A request
 	// that was cut off, as by a kill, can leave it allocated without a Service; the API
-	// server frees such addresses a minute after they were taken, or every three.
+	// server frees such an address 60 s after it was taken, or when it looks at all of
+	// them, every 3 min (Kubernetes' ipallocator/controller/repairip.go).
 	addressLimit = 5 * time.Minute
 )
 
@@ -124,7 +125,9 @@ func applied(ctx context.Context, what string, apply func(context.Context) error
 	return wait.For(ctx, wait.Condition{
 		What: "the API to take " + what, Limit: addressLimit, Every: 200 * time.Millisecond,
 		Check: func(ctx context.Context) error {
-			err := apply(ctx)
+			try, cancel := context.WithTimeout(ctx, applyLimit)
+			defer cancel()
+			err := apply(try)
 			if err != nil && time.Since(start) >= applyLimit && !addressTaken(err) {
 				return wait.Permanent(err)
 			}
