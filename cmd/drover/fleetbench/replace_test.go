@@ -196,3 +196,39 @@ func TestNothingOfTheMachineBeforeIsLeft(t *testing.T) {
 	}
 	inSync(t, f)
 }
+
+// When what runs on two nodes has room on the others for one of them only, they are
+// replaced one after the other: the second is in service until the first is again.
+func TestNodesReplacedInWaves(t *testing.T) {
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
+	f.Run(
+		fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web", CPU: "3"},
+		fleettest.Pod{Namespace: "web", Name: "web-b", Node: "kube-node-3", Set: "web", CPU: "3"},
+	)
+	f.Supplant("kube-node-2", "10.64.9.2")
+	f.Supplant("kube-node-3", "10.64.9.3")
+	shown := said(t, f, 2, "plan", "--replace", "kube-node-2", "--replace", "kube-node-3")
+	if strings.Contains(shown, "would refuse") {
+		t.Errorf("it is told that it would be refused:\n%s", shown)
+	}
+	out := said(t, f, 0, "node", "replace", "kube-node-2", "kube-node-3", "--auto-approve")
+	says(t, out, "wave 1 of 2: kube-node-2", "wave 2 of 2: kube-node-3")
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": "", "kube-node-3": ""})
+	first, second := strings.Index(out, "cluster/node:kube-node-2  created"), strings.Index(out, "cluster/cordon:kube-node-3  updated")
+	if first < 0 || second < first {
+		t.Errorf("the second was cordoned before the first was back:\n%s", out)
+	}
+	inSync(t, f)
+}
+
+// Where what runs on one of them has room nowhere else, none is touched.
+func TestNodesWithoutRoomAreNotReplaced(t *testing.T) {
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
+	for _, node := range []string{"kube-node-1", "kube-node-2", "kube-node-3"} {
+		f.Run(fleettest.Pod{Namespace: "web", Name: "web-on-" + node, Node: node, Set: "web", CPU: "3"})
+	}
+	f.Supplant("kube-node-2", "10.64.9.2")
+	f.Supplant("kube-node-3", "10.64.9.3")
+	says(t, said(t, f, 1, "node", "replace", "kube-node-2", "kube-node-3", "--auto-approve"), "would find no room: web/web-on-kube-node-2", "--without-room")
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": "", "kube-node-3": ""})
+}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -127,6 +128,41 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 	if task, err = checkTask(c, cluster, task); err != nil {
 		return err
 	}
+	s, p, err := a.lookAt(c, cluster, false, task)
+	if err != nil {
+		return err
+	}
+	waves, err := s.Waves(c.Context())
+	if err != nil || len(waves) > 1 {
+		s.Close()
+		return orElse(err, func() error { return a.inWaves(c, cluster, task, waves, run) })
+	}
+	defer s.Close()
+	return a.carryOut(c.Context(), s, p, nil, run)
+}
+
+// inWaves does a task with some of its nodes after the other. What fails ends it.
+func (a *app) inWaves(c *cobra.Command, cluster *inventory.Cluster, task provision.NodeTask, waves [][]string, run runFlags) error {
+	a.view.Warn("not all of them can be out of service at once, so they go in %d waves: what runs on those of one has room on the others", len(waves))
+	var changed error
+	for n, names := range waves {
+		task.Names = names
+		if err := a.view.Line(fmt.Sprintf("wave %d of %d: %s", n+1, len(waves), strings.Join(names, ", "))); err != nil {
+			return err
+		}
+		err := a.onWave(c, cluster, task, run)
+		if code := (codeError{}); errors.As(err, &code) && code.code == exitChanges {
+			changed = err
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return changed
+}
+
+func (a *app) onWave(c *cobra.Command, cluster *inventory.Cluster, task provision.NodeTask, run runFlags) error {
 	s, p, err := a.lookAt(c, cluster, false, task)
 	if err != nil {
 		return err

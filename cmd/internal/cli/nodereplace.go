@@ -26,7 +26,8 @@ out of the paths to service addresses and drained, one node after the other; whe
 is at another address than the new one it is reset there, and the BIG-IPs know the new
 one in its place. When its Node and its address blocks are gone the new machine joins
 as by "drover node add", and no other host is asked but the masters and the BIG-IPs.
-What runs on all the nodes named has to find room on the others.
+When what runs on all the nodes named finds no room on the others, they are replaced
+in waves of as many as it does, one wave after the other.
 
 Masters are replaced one at a time, the first as well, while the others are a quorum
 of etcd without it. A verified snapshot of etcd is taken on another master first; then
