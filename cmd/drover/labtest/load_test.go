@@ -24,15 +24,14 @@ const stayer = "kube-node-1"
 // and as often to pods that stay.
 const loadEvery = 20 * time.Millisecond
 
-// load has six pods serve, spread over the nodes, and puts the cluster under the load of
-// a client behind each router and of one of the API. The clients open connections all
+// load puts the service that was deployed, and the cluster, under the load of a client
+// behind each router and of one of the API. The clients open connections all
 // the time, to the service and to pods that stay; each has two seconds to be answered,
 // and none is asked twice. They hold some open as well. The end of it fails when one was
 // not answered, or a write not confirmed; connections to the service that did not outlive
 // what was done are told.
 func (c *cluster) load(t *testing.T) (end func(*testing.T)) {
 	t.Helper()
-	c.deploy(t, 6, 4)
 	service := c.kubectl(t, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
 	stay := c.stable(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -40,10 +39,11 @@ func (c *cluster) load(t *testing.T) (end func(*testing.T)) {
 	var asked []*asking
 	var held []*holding
 	var wg sync.WaitGroup
+	then := sync.OnceValue(func() string { return c.paths() })
 	for _, router := range c.routers() {
 		from := router + "-client"
 		for _, to := range [][]string{{service}, stay} {
-			a := &asking{name: from + " asks " + strings.Join(to, ", "), to: to, client: c.clientAt(from, nil)}
+			a := &asking{name: from + " asks " + strings.Join(to, ", "), to: to, client: c.clientAt(from, nil), amiss: then}
 			asked = append(asked, a)
 			wg.Go(func() { a.run(ctx) })
 		}
@@ -71,6 +71,26 @@ func (c *cluster) load(t *testing.T) (end func(*testing.T)) {
 			h.tell(t)
 		}
 	}
+}
+
+// paths are the ways to the service, as who takes part in them sees them at the moment.
+func (c *cluster) paths() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	text := time.Now().Format("15:04:05.000\n")
+	for _, args := range [][]string{
+		{"get", "pods", "-A", "-o", "wide"},
+		{"get", "endpointslices", "-l", "kubernetes.io/service-name=web", "-o", `jsonpath={range .items[*].endpoints[*]}{.addresses} on {.nodeName}: {.conditions}{"\n"}{end}`},
+	} {
+		out, err := labkit.Command(ctx, c.kubectlPath, c.kubectlArgs(args...)...).CombinedOutput()
+		text += fmt.Sprintln(string(out), err)
+	}
+	for _, router := range c.routers() {
+		out, err := c.try(ctx, router, "ip route")
+		text += fmt.Sprintln(router, out, err)
+	}
+	out, err := c.try(ctx, stayer, "ip route; iptables-save -t nat | grep -e 'default/web'; nft list ruleset | grep -e 'default/web'; true")
+	return text + fmt.Sprintln(stayer, out, err)
 }
 
 // stable are the addresses of two pods on the node that stays.
@@ -110,6 +130,7 @@ type asking struct {
 	name   string
 	to     []string
 	client *http.Client
+	amiss  func() string // how it was when something was not answered for the first time
 
 	mu     sync.Mutex
 	asked  int
@@ -142,6 +163,7 @@ func (a *asking) once(to string) {
 	a.took = max(a.took, took)
 	if err != nil {
 		a.failed = append(a.failed, at.Format("15:04:05.000 ")+err.Error())
+		go a.amiss()
 	}
 }
 
@@ -151,6 +173,9 @@ func (a *asking) tell(t *testing.T) {
 	const most = 20
 	for _, text := range a.failed[:min(len(a.failed), most)] {
 		t.Errorf("%s: not answered: %s", a.name, text)
+	}
+	if len(a.failed) > 0 {
+		t.Logf("then:\n%s", a.amiss())
 	}
 	if more := len(a.failed) - most; more > 0 {
 		t.Errorf("%s: and %d more times not answered", a.name, more)

@@ -66,6 +66,7 @@ type visits struct {
 // unnoticed: two nodes come, one of them goes with pods on it, and the other one gets
 // the machine of that, all under load.
 func (v *visits) unnoticed(t *testing.T) {
+	v.deploy(t, 6, 4)
 	end := v.load(t)
 	v.set(t, v.both)
 	v.added(t, guest, spare)
