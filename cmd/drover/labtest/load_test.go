@@ -100,7 +100,7 @@ func (c *cluster) stable(t *testing.T) (addresses []string) {
 	for n := range 2 {
 		all = append(all, map[string]any{
 			"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": fmt.Sprintf("stable-%d", n), "labels": map[string]string{"stable": "yes"}},
-			"spec": map[string]any{"nodeName": stayer, "terminationGracePeriodSeconds": 0, "containers": []any{c.web(t)}},
+			"spec": map[string]any{"nodeName": stayer, "containers": []any{c.web(t)}},
 		})
 	}
 	c.kubectlIn(t, list(t, all), "apply", "-f", "-")
