@@ -81,6 +81,7 @@ type Session struct {
 	unlocked  bool             // nobody can have the lock
 	members   []cluster.Member // that the cluster knows, whatever the inventory says
 	leaving   []removal.Node
+	stayed    []string         // of those, and of whom was to be drained: how they are left
 	gone      map[string]error // why hosts could not be reached that are removed for that
 
 	mu    *sync.Mutex
@@ -150,6 +151,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 		return s.withAway(err)
 	}
 	s.warnOfUnreset(ctx)
+	s.warnOfExcluded()
 	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
@@ -206,6 +208,7 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 	}
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
 	r.ByHand = s.byHand(p, r.Outcomes)
+	s.stayed = s.leave(ctx, p, r)
 	for _, t := range s.targets() {
 		if s.Away[t.Name] != nil {
 			r.Away = append(r.Away, t.Name)

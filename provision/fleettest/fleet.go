@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ type Fleet struct {
 	// dropped are hosts that the inventory does not name any more.
 	dropped []string
 	ways    []string // of ssh_config, to machines that the inventory does not have
+	muted   atomic.Pointer[func()]
 
 	mu         sync.Mutex
 	byName     map[string]*Host

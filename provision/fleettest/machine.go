@@ -113,6 +113,9 @@ func (f *Fleet) tunnel(ctx context.Context, addr string) (net.Conn, error) {
 			return conn, err
 		}
 	}
+	if f.speechless(to) {
+		return nil, errNoAnswer
+	}
 	near, far := net.Pipe()
 	far.Close()
 	return near, nil

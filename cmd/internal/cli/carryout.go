@@ -44,6 +44,9 @@ func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, a
 	progress.Close()
 	held.Release(provision.OutcomeOf(r))
 	err = a.view.Report(r)
+	for _, text := range s.Stayed() {
+		a.view.Warn("%s", text)
+	}
 	if len(r.Failed()) == 0 {
 		a.warnStillNamed(s)
 	}

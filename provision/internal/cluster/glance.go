@@ -103,6 +103,19 @@ func (a *Access) ObserveNode(ctx context.Context, want kube.Node) (kube.Observat
 	return nodes.Observe(want), nil
 }
 
+// Unproven reports whether a node that drover has made still waits for its proof.
+func (a *Access) Unproven(ctx context.Context, name string) (bool, error) {
+	if a.glance == nil { // one alone
+		api, err := a.API(ctx)
+		if err != nil {
+			return false, err
+		}
+		return api.Unproven(ctx, name)
+	}
+	nodes, err := a.allNodes(ctx)
+	return nodes.Unproven(name), err
+}
+
 func (a *Access) allNodes(ctx context.Context) (kube.Nodes, error) {
 	return Recall(ctx, a, "nodes", func(ctx context.Context, api *kube.Client) (kube.Nodes, error) { return api.Nodes(ctx) })
 }

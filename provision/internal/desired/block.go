@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -76,7 +77,8 @@ func blockID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "bl
 // block proves a kube-node before anything runs there: a pod that only pauses is
 // put on it, gets an address, and so the node its block, answers, and goes again. Without
 // it a node that has had no pod would announce nothing that could be seen. A pod
-// that a killed run left there goes, too.
+// that a killed run left there goes, too. That the node has a block proves nothing yet:
+// it stays when the pod that got it did not answer.
 func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 	var proven bool // by this run
 	_, replaced := b.Former[h.Name]
@@ -94,9 +96,18 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			if err != nil {
 				return nil, err
 			}
+			var wanted bool
+			if !proven { // else the API has just said that it knows
+				if wanted, err = seen.Cluster.Unproven(ctx, h.Name); err != nil {
+					return nil, err
+				}
+			}
 			state := plan.State{"block": "there"}
-			if left[h.Name] {
+			switch {
+			case left[h.Name]:
 				state["proof"] = "left behind"
+			case wanted:
+				state["block"] = "unproven: no pod on the node was seen to answer"
 			}
 			return state, nil
 		},
@@ -125,13 +136,26 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			if err != nil && ctx.Err() == nil { // what is known of it goes with it
 				err = fmt.Errorf("%w\n%s", err, evidence.Pod(ctx, api, pod.GetNamespace(), pod.GetName()))
 			}
-			if derr := api.Delete(context.WithoutCancel(ctx), kube.Ref{Key: kube.KeyOf(pod), Version: "v1"}); err == nil {
-				err = derr
+			if terr := tidy(context.WithoutCancel(ctx), api, pod, h.Name, err == nil); err == nil {
+				err = terr
 			}
 			proven = err == nil
 			return err
 		},
 	}
+}
+
+// tidy takes the pod away that was to prove a node, and notes that it has, if it has. The
+// one does not wait for the other: of a thousand nodes that would be felt.
+func tidy(ctx context.Context, api *kube.Client, pod *unstructured.Unstructured, node string, proven bool) error {
+	var noted error
+	var both sync.WaitGroup
+	if proven {
+		both.Go(func() { noted = api.Proven(ctx, node) })
+	}
+	err := api.Delete(ctx, kube.Ref{Key: kube.KeyOf(pod), Version: "v1"})
+	both.Wait()
+	return errors.Join(noted, err)
 }
 
 // answerLimit is how long a pod on a new node may take to answer from elsewhere: the
@@ -140,20 +164,20 @@ const answerLimit = 2 * time.Minute
 
 // answers waits until a pod answers a master, who is on another node. That nobody
 // listens there is an answer, too. Where policies say who may speak to pods, silence
-// proves nothing, and nobody is asked.
+// proves nothing: nobody is asked, which is said.
 func answers(ctx context.Context, w resource.World, pod *unstructured.Unstructured) error {
 	if len(w.Cluster.Masters) == 0 {
 		return errors.New("no master could be reached")
 	}
-	from := w.Cluster.Masters[0]
-	return wait.For(ctx, wait.Condition{
+	from, by := w.Cluster.Masters[0], ""
+	err := wait.For(ctx, wait.Condition{
 		What: fmt.Sprintf("the pod %s to answer %s", pod.GetName(), from.Name), Limit: answerLimit, Every: time.Second,
 		Check: func(ctx context.Context) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
 			}
-			if restricted, err := policed(ctx, api); restricted || err != nil {
+			if by, err = policed(ctx, api); by != "" || err != nil {
 				return err
 			}
 			at, err := api.PodIP(ctx, pod.GetNamespace(), pod.GetName())
@@ -163,13 +187,17 @@ func answers(ctx context.Context, w resource.World, pod *unstructured.Unstructur
 			return reach.Answers(ctx, from.Dial, netip.AddrPortFrom(at, answerPort))
 		},
 	}, w.Waiting)
+	if err == nil && by != "" {
+		w.Say(fmt.Sprintf("not proven: whether %s answers %s from its node was not asked, as the policy %s may keep it from that", pod.GetName(), from.Name, by))
+	}
+	return err
 }
 
 // answerPort is one that nobody listens on: it is reserved.
 const answerPort = 1
 
-// policed reports whether any policy may keep others from a pod that proves a node.
-func policed(ctx context.Context, api *kube.Client) (bool, error) {
+// policed is a policy that may keep others from a pod that proves a node, if any may.
+func policed(ctx context.Context, api *kube.Client) (string, error) {
 	for _, k := range []schema.GroupKind{
 		{Group: "networking.k8s.io", Kind: "NetworkPolicy"}, {Group: calico.Group, Kind: "NetworkPolicy"},
 		{Group: calico.Group, Kind: "GlobalNetworkPolicy"}, {Group: "policy.networking.k8s.io", Kind: "AdminNetworkPolicy"},
@@ -177,15 +205,15 @@ func policed(ctx context.Context, api *kube.Client) (bool, error) {
 	} {
 		list, err := api.List(ctx, k)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		for _, o := range list {
 			if ns := o.GetNamespace(); ns == "" || ns == proofNamespace {
-				return true, nil
+				return kube.KeyOf(&o).String(), nil
 			}
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 func (b *builder) proofPod(h inventory.Host) *unstructured.Unstructured {

@@ -141,7 +141,7 @@ func nodeID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "nod
 // nodeObject is the host's Node: kubelets do not register themselves, so a
 // machine that was removed cannot come back by itself.
 func (b *builder) nodeObject(h inventory.Host) resource.Step {
-	want := kube.Node{Name: h.Name, Arch: "amd64", Labels: maps.Clone(h.Labels)}
+	want := kube.Node{Name: h.Name, Arch: "amd64", Labels: maps.Clone(h.Labels), ToProve: h.Role == inventory.RoleNode}
 	if want.Labels == nil {
 		want.Labels = map[string]string{}
 	}

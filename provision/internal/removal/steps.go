@@ -158,10 +158,7 @@ func Drained(node string, lives Lives, d Drain, needs ...plan.ID) resource.Step 
 			if err == nil {
 				return nil
 			}
-			if d.IfStuck != LeftSchedulable {
-				return fmt.Errorf("%w; %s is left cordoned: `drover node uncordon %s` lets pods on it again, the same command goes on", err, node, node)
-			}
-			return errors.Join(fmt.Errorf("%w; %s is left schedulable", err, node), reopen(context.WithoutCancel(ctx), w, node))
+			return stuck(context.WithoutCancel(ctx), w.Cluster, node, d.IfStuck, err)
 		},
 	}
 }
@@ -242,15 +239,6 @@ func (d Drain) perform(ctx context.Context, w resource.World, node string, life 
 			return api.AsBefore(ctx, before)
 		},
 	}, w.Waiting)
-}
-
-// reopen lets pods and service addresses on a node again.
-func reopen(ctx context.Context, w resource.World, node string) error {
-	api, err := w.Cluster.API(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(api.Cordon(ctx, node, false), api.Include(ctx, node))
 }
 
 // mostNamed is how many pods a plan names.

@@ -1,0 +1,25 @@
+package kube
+
+import "context"
+
+// unproven notes of a node that drover has made that nobody has seen it serve yet. It
+// comes with the Node and goes with the proof: a run that is cut off, or whose proof
+// fails, leaves it to the next. A Node without it, made before there was such a note or
+// by somebody else, is none that waits for a proof.
+const unproven = "drover.io/unproven"
+
+// Unproven reports whether a node that drover has made still waits for its proof.
+func (n Nodes) Unproven(name string) bool {
+	return n[name] != nil && n[name].Annotations[unproven] != ""
+}
+
+// Unproven is the same of one node alone.
+func (c *Client) Unproven(ctx context.Context, name string) (bool, error) {
+	have, err := c.nodes(ctx, []Node{{Name: name}})
+	return have.Unproven(name), err
+}
+
+// Proven notes that a node has been seen to serve.
+func (c *Client) Proven(ctx context.Context, name string) error {
+	return c.patchUse(ctx, name, map[string]any{"metadata": map[string]any{"annotations": map[string]any{unproven: nil}}})
+}
