@@ -334,12 +334,15 @@ func (a *api) blocks(k kind) []any {
 		if node != nil && (h.joined.Load() || h.dead.Load() || h.former != "" && metadata(node)["uid"] == h.former) {
 			items = append(items, object{
 				"kind": k.kind, "apiVersion": k.groupVersion(), "metadata": object{"name": h.Name},
-				"spec": object{"node": h.Name, "state": "confirmed", "cidr": fmt.Sprintf("10.%d.%d.%d/26", 128+i>>10, i>>2&255, i&3<<6)},
+				"spec": object{"node": h.Name, "state": "confirmed", "cidr": blockOf(i)},
 			})
 		}
 	}
 	return items
 }
+
+// blockOf is the block of one host of a fleet.
+func blockOf(i int) string { return fmt.Sprintf("10.%d.%d.%d/26", 128+i>>10, i>>2&255, i&3<<6) }
 
 // shown is an object with the status that a cluster would give it in which
 // everything comes up at once.

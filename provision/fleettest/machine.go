@@ -38,7 +38,8 @@ type Host struct {
 	listens  atomic.Bool // for the time of a preflight
 	dead     atomic.Bool // it had joined, and has lost its power
 
-	complains atomic.Bool // its kubelet says that it is not Ready
+	complains atomic.Bool  // its kubelet says that it is not Ready
+	late      atomic.Int32 // how often it is still found to have no routes to others' pods
 	copies    copies
 	probe     answer
 }
@@ -77,6 +78,7 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	m.Handle("systemctl", h.systemctl)
 	m.Handle("journalctl", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("install", install)
+	m.Handle("ip", h.routes)
 	m.Handle("drover-pull", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("drover-appears", appears)
 	m.Handle("drover-etcd-snapshot", h.snapshot)

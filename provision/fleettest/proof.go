@@ -2,7 +2,12 @@ package fleettest
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
+
+	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/host/hosttest"
 )
 
 // What is played of pods that are spoken to: that somebody is there, at any address of
@@ -44,4 +49,25 @@ func (f *Fleet) Notes(name string) map[string]any {
 	defer f.api.mu.Unlock()
 	notes, _ := metadata(f.api.objects[nodes]["/"+name])["annotations"].(object)
 	return notes
+}
+
+// Late has a host be found that often without routes to the pods on the others.
+func (f *Fleet) Late(name string, often int) { f.Host(name).late.Store(int32(often)) }
+
+// routes are a host's ways to the pods on the others. While it has none, nobody must be
+// led there.
+func (h *Host) routes(*hosttest.State, hosttest.Call) host.Result {
+	if h.late.Add(-1) >= 0 {
+		if at := h.fleet.Nodes()[h.Name]; !strings.Contains(at, "excluded") {
+			h.fleet.tb.Errorf("%s is in service (%q) and has no routes to pods on other nodes", h.Name, at)
+		}
+		return host.Result{}
+	}
+	text := ""
+	for i, other := range h.fleet.Hosts {
+		if other != h && other.joined.Load() {
+			text += fmt.Sprintf("%s via %s dev eth0 \n", blockOf(i), other.Address)
+		}
+	}
+	return host.Result{Stdout: []byte(text)}
 }

@@ -69,3 +69,16 @@ func TestProofThatCannotBeHad(t *testing.T) {
 		"not proven: whether drover-proof-kube-node-2 answers kube-master-1 from its node was not asked, as the policy GlobalNetworkPolicy default-deny may keep it from that")
 	says(t, said(t, f, 0, "plan"), "nothing to do")
 }
+
+// A new node announces services when it has the ways to the pods behind them, and not as
+// soon as it can: its Node is made aside, and comes into service with its proof.
+func TestNewNodeIsAsideUntilItHasRoutes(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Add(1)
+	f.Late("kube-node-2", 2)
+	out := said(t, f, 0, "node", "add", "kube-node-2", "--auto-approve")
+	says(t, out, "block:kube-node-2  waiting: it has none to ")
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": ""})
+	inSync(t, f)
+}

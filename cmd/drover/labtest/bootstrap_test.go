@@ -203,6 +203,7 @@ func (c *cluster) routesHeldWithout(t *testing.T, off string) error {
 		}
 		want[serviceCIDR] = append(want[serviceCIDR], c.at(node))
 	}
+	slices.Sort(want[serviceCIDR])
 	for host, own := range blocks { // masters that carry pods have blocks, too
 		for _, b := range own {
 			if !strings.HasSuffix(b, "/26") {

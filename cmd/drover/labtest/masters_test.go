@@ -223,11 +223,7 @@ func (c *cluster) drive(t *testing.T, args ...string) {
 		t.Fatal(r)
 	}
 	t.Logf("%s took %s: %s", strings.Join(args, " "), r.Took.Round(time.Millisecond), lastLine(r.Stdout))
-	for line := range strings.Lines(r.Stderr) {
-		if strings.Contains(line, "etcd-") || strings.Contains(line, "snapshot") {
-			t.Log(strings.TrimSpace(line))
-		}
-	}
+	t.Log(r.Stderr)
 }
 
 // unseen does something that those hosts' kubelets, a writer, and whoever reads through

@@ -131,7 +131,9 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 				},
 			}, w.Waiting)
 			if err == nil && !b.NewCluster() { // there, all of it is yet to come up
-				err = answers(ctx, w, pod)
+				if err = answers(ctx, w, pod); err == nil {
+					err = comesIntoService(ctx, w, h.Name)
+				}
 			}
 			if err != nil && ctx.Err() == nil { // what is known of it goes with it
 				err = fmt.Errorf("%w\n%s", err, evidence.Pod(ctx, api, pod.GetNamespace(), pod.GetName()))

@@ -171,6 +171,8 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 			if err != nil {
 				return err
 			}
+			want := want
+			want.Aside = !b.NewCluster() // there, nobody is served yet
 			if err := api.ApplyNode(ctx, want); err != nil || c.Before != nil || b.NewCluster() || w.Hosts[h.Name] == nil {
 				return err
 			}

@@ -17,7 +17,7 @@ type NodeState struct {
 	Trouble  string     // why it is not Ready; empty when it is
 	Heard    bool       // its kubelet has spoken of it lately, well or not
 	Cordoned bool       // nothing new is put on it
-	Excluded bool       // drover keeps service addresses from it
+	Excluded bool       // drover keeps service addresses from it, and not only until it is proven
 	Kubelet  string     // its version, as it says
 	Address  netip.Addr // its InternalIP, as its kubelet says; invalid before it has
 	Master   bool       // it is labelled as one
@@ -36,7 +36,7 @@ func (n Nodes) States() []NodeState {
 		n := n[name]
 		one := NodeState{
 			Name: n.Name, UID: string(n.UID), Machine: n.Status.NodeInfo.MachineID, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
-			Address: internalIP(n), Heard: speaks(n), Excluded: n.Annotations[excludedByUs] != "",
+			Address: internalIP(n), Heard: speaks(n), Excluded: n.Annotations[excludedByUs] != "" && n.Annotations[unproven] == "",
 		}
 		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]
 		out = append(out, one)

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,5 +46,44 @@ func TestNodeThatIsMadeWaitsForItsProof(t *testing.T) {
 	}
 	if applyNode(t, c, Node{Name: foreign.Name, ToProve: true}); unproven(foreign.Name) || unproven("nobody") {
 		t.Error("a Node waits for a proof that drover did not make")
+	}
+}
+
+// A Node that is made aside is led to by no service until somebody lets it; what the
+// inventory itself keeps aside is its own.
+func TestNodeThatIsMadeAside(t *testing.T) {
+	c := admin(t)
+	const label = "node.kubernetes.io/exclude-from-external-load-balancers"
+	aside := func(name string) string {
+		t.Helper()
+		use, err := c.Use(t.Context(), name)
+		ours, oerr := c.ExcludedByUs(t.Context(), name)
+		if err != nil || oerr != nil {
+			t.Error(err, oerr)
+		}
+		return fmt.Sprintf("unserving %v, by drover %v", use.Unserving, ours)
+	}
+	n := Node{Name: "aside", ToProve: true, Aside: true}
+	own := Node{Name: "aside-by-itself", Labels: map[string]string{label: ""}, ToProve: true, Aside: true}
+	for _, n := range []Node{n, own} {
+		applyNode(t, c, n)
+		wantState(t, observeNode(t, c, n), AsWanted)
+	}
+	if got := aside(n.Name); got != "unserving true, by drover true" {
+		t.Error(got)
+	}
+	for _, n := range []Node{n, own} {
+		if err := c.Include(t.Context(), n.Name); err != nil {
+			t.Fatal(err)
+		}
+		applyNode(t, c, n)
+		wantState(t, observeNode(t, c, n), AsWanted)
+	}
+	if got := aside(n.Name); got != "unserving false, by drover false" {
+		t.Error(got)
+	}
+	node, err := c.typed.CoreV1().Nodes().Get(t.Context(), own.Name, metav1.GetOptions{})
+	if _, there := node.Labels[label]; err != nil || !there {
+		t.Errorf("%v, %v", node.Labels, err)
 	}
 }
