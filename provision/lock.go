@@ -232,7 +232,7 @@ func (s *Session) Again(ctx context.Context) error {
 		s.access.Close()
 	}
 	again := begin(s.Cluster, s.options)
-	again.conns, again.holding, again.calico = s.conns, s.holding, s.calico
+	again.conns, again.at, again.holding, again.calico = s.conns, s.at, s.holding, s.calico
 	*s = *again
 	if err := s.open(ctx); err != nil {
 		return err

@@ -217,7 +217,7 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 			return n, err
 		}
 	}
-	if s.conns[name] == nil && !n.Address.IsValid() && s.Away[name] == nil {
+	if !n.Address.IsValid() && s.Away[name] == nil {
 		s.Away[name] = fmt.Errorf("%s: neither the inventory nor the cluster knows its address", name)
 	}
 	return n, s.reached(&n, h, bundle)
@@ -259,20 +259,34 @@ func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
 // does not name, in the way that it has for all, and looks who it is. When it cannot
 // be reached it is away.
 func (s *Session) reachAt(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, bool) {
-	conn := s.conns[name]
-	if conn == nil {
-		var err error
-		if conn, err = ssh.Dial(ctx, s.target(name, address, s.Cluster.SSH), s.options.SSH); err != nil {
-			s.Away[name] = err
-			return facts.Snapshot{}, false
-		}
-		s.conns[name] = conn
+	if s.at[name] != address { // what there is leads elsewhere
+		s.leave(name)
 	}
-	snap, err := facts.Probe(ctx, conn, identity.Scope())
+	snap, err := s.lookThere(ctx, name, address)
 	if err != nil {
 		s.Away[name] = err
 	}
 	return snap, err == nil
+}
+
+func (s *Session) lookThere(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, error) {
+	conn := s.conns[name]
+	if conn == nil {
+		var err error
+		if conn, err = ssh.Dial(ctx, s.target(name, address, s.Cluster.SSH), s.options.SSH); err != nil {
+			return facts.Snapshot{}, err
+		}
+		s.conns[name], s.at[name] = conn, address
+	}
+	return facts.Probe(ctx, conn, identity.Scope())
+}
+
+// leave ends the connection to a host, if there is one.
+func (s *Session) leave(name string) {
+	if conn := s.conns[name]; conn != nil {
+		conn.Close()
+		delete(s.conns, name)
+	}
 }
 
 // stranger is whom a machine says to be, when it is another than a node of this

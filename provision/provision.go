@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -61,6 +62,7 @@ type Session struct {
 
 	options   Options
 	conns     map[string]*ssh.Conn
+	at        map[string]netip.Addr // where those were reached that the inventory does not name
 	seen      map[string]facts.Snapshot
 	verdict   identity.Verdict
 	uid       string        // of the cluster, once there is one
@@ -105,7 +107,7 @@ func begin(c *inventory.Cluster, o Options) *Session {
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}
-	return &Session{Cluster: c, options: o, gone: map[string]error{}, mu: &sync.Mutex{}}
+	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}}
 }
 
 func (s *Session) open(ctx context.Context) (err error) {
