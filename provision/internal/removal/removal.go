@@ -295,9 +295,8 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 			if err := silent(ctx, w, n); err != nil {
 				return err
 			}
-			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
-				return err
-			}
+			// While there is a Node: who is killed now finds it again by that, and nothing else
+			// tells of these.
 			if err := api.ForgetRequests(ctx, name); err != nil {
 				return err
 			}
@@ -305,6 +304,9 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 				if err := api.ForgetAPIServer(ctx, name); err != nil {
 					return err
 				}
+			}
+			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
+				return err
 			}
 			return wait.For(ctx, wait.Condition{
 				What: "Node " + name + " and its pods to be gone", Limit: 2 * time.Minute, Every: 300 * time.Millisecond,
