@@ -263,6 +263,10 @@ func (s *Session) reachAt(ctx context.Context, name string, address netip.Addr) 
 		s.leave(name)
 	}
 	snap, err := s.lookThere(ctx, name, address)
+	if err != nil && s.options.Nodes.Unreachable {
+		s.doubt(ctx, ssh.Target{Name: name})
+		snap, err = s.lookThere(ctx, name, address)
+	}
 	if err != nil {
 		s.Away[name] = err
 	}
