@@ -207,8 +207,8 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 	if n.Master = h.Role == inventory.RoleMaster || i >= 0 && known[i].Master; n.Master {
 		h.Role = inventory.RoleMaster
 	}
-	if !n.Named && i < 0 && len(blocks[name]) == 0 {
-		return n, fmt.Errorf("neither the inventory nor the cluster has a node %q, so there is nothing to remove: the cluster has %s", name, memberNames(nodes))
+	if !n.Named && i < 0 {
+		return s.toEnd(ctx, h, nodes, blocks, bundle)
 	}
 	if !n.Named && n.Address.IsValid() {
 		if why := s.taken(h); why != nil { // nor is anything said of it by its address
@@ -380,11 +380,7 @@ func (s *Session) removal() removal.Steps {
 			}
 			return nil
 		},
-		Wiped: func(name string) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.wiped = append(s.wiped, name)
-		},
+		Wiped: s.forget,
 	}
 	var forgotten []plan.ID
 	for _, f5 := range s.Cluster.BigIPs {
