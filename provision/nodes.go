@@ -20,7 +20,6 @@ import (
 	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/resource"
-	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
 	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
@@ -235,62 +234,6 @@ func (s *Session) reached(n *removal.Node, h inventory.Host, bundle *trust.Bundl
 		delete(s.Away, machine) // that is what it is removed for
 	}
 	return err
-}
-
-// reachUnnamed connects to a node that the inventory does not name any more, and makes
-// sure that it is the one that is meant.
-func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
-	snap, ok := s.reachAt(ctx, h.Name, h.Address)
-	if stranger := s.stranger(snap, h.Name); ok && stranger != "" {
-		return fmt.Errorf("the machine at %s says that it is %s, and not %s: name %s in the inventory, with its address, to remove it",
-			h.Address, stranger, h.Name, h.Name)
-	}
-	if ok {
-		if err := s.proven(h, snap); err != nil {
-			s.Away[h.Name] = err
-			return nil
-		}
-		s.seen[h.Name] = snap // a master's tells who had the fleet's lock
-	}
-	return nil
-}
-
-// reachAt connects, under a name of the session's own, to a machine that the inventory
-// does not name, in the way that it has for all, and looks who it is. When it cannot
-// be reached it is away.
-func (s *Session) reachAt(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, bool) {
-	if s.at[name] != address { // what there is leads elsewhere
-		s.leave(name)
-	}
-	snap, err := s.lookThere(ctx, name, address)
-	if err != nil && s.options.Nodes.Unreachable {
-		s.doubt(ctx, ssh.Target{Name: name})
-		snap, err = s.lookThere(ctx, name, address)
-	}
-	if err != nil {
-		s.Away[name] = err
-	}
-	return snap, err == nil
-}
-
-func (s *Session) lookThere(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, error) {
-	conn := s.conns[name]
-	if conn == nil {
-		var err error
-		if conn, err = ssh.Dial(ctx, s.target(name, address, s.Cluster.SSH), s.options.SSH); err != nil {
-			return facts.Snapshot{}, err
-		}
-		s.conns[name], s.at[name] = conn, address
-	}
-	return facts.Probe(ctx, conn, identity.Scope())
-}
-
-// leave ends the connection to a host, if there is one.
-func (s *Session) leave(name string) {
-	if conn := s.conns[name]; conn != nil {
-		conn.Close()
-		delete(s.conns, name)
-	}
 }
 
 // stranger is whom a machine says to be, when it is another than a node of this
