@@ -91,7 +91,7 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 	}
 	l.run = history.Run{
 		SchemaVersion: 1, Run: me.Run, Epoch: held.Epoch, Owner: me.Owner, Command: r.Reason,
-		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun, Gone: s.toGo(),
+		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun, Gone: s.toGo(), Leaving: s.departing(),
 	}
 	told := s.those(held.Masters()) // the session may look again meanwhile
 	go func() {                     // nobody waits for it but Release
@@ -232,7 +232,7 @@ func (s *Session) Again(ctx context.Context) error {
 		s.access.Close()
 	}
 	again := begin(s.Cluster, s.options)
-	again.conns, again.holding, again.calico = s.conns, s.holding, s.calico
+	again.conns, again.at, again.holding, again.calico = s.conns, s.at, s.holding, s.calico
 	*s = *again
 	if err := s.open(ctx); err != nil {
 		return err

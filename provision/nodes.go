@@ -20,7 +20,6 @@ import (
 	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/resource"
-	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
 	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
@@ -207,8 +206,8 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 	if n.Master = h.Role == inventory.RoleMaster || i >= 0 && known[i].Master; n.Master {
 		h.Role = inventory.RoleMaster
 	}
-	if !n.Named && i < 0 && len(blocks[name]) == 0 {
-		return n, fmt.Errorf("neither the inventory nor the cluster has a node %q, so there is nothing to remove: the cluster has %s", name, memberNames(nodes))
+	if !n.Named && i < 0 {
+		return s.toEnd(ctx, h, nodes, blocks, bundle)
 	}
 	if !n.Named && n.Address.IsValid() {
 		if why := s.taken(h); why != nil { // nor is anything said of it by its address
@@ -217,7 +216,7 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 			return n, err
 		}
 	}
-	if s.conns[name] == nil && !n.Address.IsValid() && s.Away[name] == nil {
+	if !n.Address.IsValid() && s.Away[name] == nil {
 		s.Away[name] = fmt.Errorf("%s: neither the inventory nor the cluster knows its address", name)
 	}
 	return n, s.reached(&n, h, bundle)
@@ -235,44 +234,6 @@ func (s *Session) reached(n *removal.Node, h inventory.Host, bundle *trust.Bundl
 		delete(s.Away, machine) // that is what it is removed for
 	}
 	return err
-}
-
-// reachUnnamed connects to a node that the inventory does not name any more, and makes
-// sure that it is the one that is meant.
-func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
-	snap, ok := s.reachAt(ctx, h.Name, h.Address)
-	if stranger := s.stranger(snap, h.Name); ok && stranger != "" {
-		return fmt.Errorf("the machine at %s says that it is %s, and not %s: name %s in the inventory, with its address, to remove it",
-			h.Address, stranger, h.Name, h.Name)
-	}
-	if ok {
-		if err := s.proven(h, snap); err != nil {
-			s.Away[h.Name] = err
-			return nil
-		}
-		s.seen[h.Name] = snap // a master's tells who had the fleet's lock
-	}
-	return nil
-}
-
-// reachAt connects, under a name of the session's own, to a machine that the inventory
-// does not name, in the way that it has for all, and looks who it is. When it cannot
-// be reached it is away.
-func (s *Session) reachAt(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, bool) {
-	conn := s.conns[name]
-	if conn == nil {
-		var err error
-		if conn, err = ssh.Dial(ctx, s.target(name, address, s.Cluster.SSH), s.options.SSH); err != nil {
-			s.Away[name] = err
-			return facts.Snapshot{}, false
-		}
-		s.conns[name] = conn
-	}
-	snap, err := facts.Probe(ctx, conn, identity.Scope())
-	if err != nil {
-		s.Away[name] = err
-	}
-	return snap, err == nil
 }
 
 // stranger is whom a machine says to be, when it is another than a node of this
@@ -362,11 +323,7 @@ func (s *Session) removal() removal.Steps {
 			}
 			return nil
 		},
-		Wiped: func(name string) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.wiped = append(s.wiped, name)
-		},
+		Wiped: s.forget,
 	}
 	var forgotten []plan.ID
 	for _, f5 := range s.Cluster.BigIPs {

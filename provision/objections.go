@@ -143,7 +143,7 @@ func (s *Session) noRoom(load kube.Load, names []string) []Objection {
 		out = append(out, Objection{What: "by what they ask for, these pods would find no room: " + text, Override: "--without-room"})
 	}
 	out = append(out, s.promised()...)
-	announces := func(n removal.Node) bool { return !n.Master }
+	announces := func(n removal.Node) bool { return !n.Master && !n.Ended }
 	if slices.ContainsFunc(s.leaving, announces) && !load.Serves(names...) {
 		out = append(out, Objection{What: "no other kube-node is Ready and takes pods, so nothing would announce the services", Override: "--without-room"})
 	}

@@ -35,10 +35,21 @@ const spread = 50 * time.Millisecond
 // reach opens one connection to each host, all at once within the limit, and does
 // something with it as soon as it is known what: nobody waits for the slowest to
 // connect, and meanwhile the next ones are connected to. One that there is is used
-// again.
+// again, and those to others stay: the fleet's lock may be held by way of one, and a node
+// that the inventory does not name is reached by itself.
 func (s *Session) reach(ctx context.Context, targets []ssh.Target, known func(name string) <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
 	had := s.conns
-	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
+	s.conns, s.Away = maps.Clone(had), maps.Clone(s.Away)
+	if s.conns == nil {
+		s.conns = map[string]*ssh.Conn{}
+	}
+	if s.Away == nil {
+		s.Away = map[string]error{}
+	}
+	for _, t := range targets {
+		delete(s.conns, t.Name)
+		delete(s.Away, t.Name)
+	}
 	var mu sync.Mutex
 	waiting := s.await()
 	defer waiting.end()

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -61,6 +62,7 @@ type Session struct {
 
 	options   Options
 	conns     map[string]*ssh.Conn
+	at        map[string]netip.Addr // where those were reached that the inventory does not name
 	seen      map[string]facts.Snapshot
 	verdict   identity.Verdict
 	uid       string        // of the cluster, once there is one
@@ -106,7 +108,7 @@ func begin(c *inventory.Cluster, o Options) *Session {
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}
-	return &Session{Cluster: c, options: o, gone: map[string]error{}, mu: &sync.Mutex{}}
+	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}}
 }
 
 func (s *Session) open(ctx context.Context) (err error) {
@@ -187,6 +189,9 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 // It ends when the lock is lost.
 func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 	s, ctx := l.session, l.held.Context()
+	if len(l.run.Leaving) > 0 {
+		<-l.begun // who goes on with this run may find them by that alone
+	}
 	s.access.Open() // from here on there is a cluster to ask
 	writers := map[string]host.Writer{}
 	for name, c := range s.conns {

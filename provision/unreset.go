@@ -33,7 +33,7 @@ func (s *Session) machine(name string) string {
 // toGo are the machines that are to leave the cluster as they are.
 func (s *Session) toGo() (all []history.Machine) {
 	for _, n := range s.leaving {
-		if !n.Reached {
+		if !n.Reached && !n.Ended { // else the run before has told
 			all = append(all, history.Machine{Name: n.Name, ID: s.machine(n.Name)})
 		}
 	}
@@ -69,7 +69,11 @@ func (s *Session) warnOfUnreset(ctx context.Context) {
 	if len(joins) == 0 {
 		return
 	}
-	removed := history.Unreset(s.remembered(ctx))
+	runs, err := s.remembered(ctx)
+	if err != nil {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("whether a machine was removed without being reset whose name another is to have could not be asked: %v", err))
+	}
+	removed := history.Unreset(runs)
 	for _, h := range joins {
 		for _, r := range removed {
 			if r.Name == h.Name && (r.ID == "" || r.ID != s.seen[h.Name].MachineID) {
@@ -82,7 +86,7 @@ func (s *Session) warnOfUnreset(ctx context.Context) {
 
 // remembered is what the masters that were reached remember of runs. One that cannot tell
 // is made up for by the others: each has it all.
-func (s *Session) remembered(ctx context.Context) []history.Run {
+func (s *Session) remembered(ctx context.Context) ([]history.Run, error) {
 	var mu sync.Mutex
 	var all [][]history.Run
 	var conns []*ssh.Conn
@@ -98,8 +102,8 @@ func (s *Session) remembered(ctx context.Context) []history.Run {
 		all = append(all, runs)
 		return err
 	})
-	if err != nil && len(slices.Concat(all...)) == 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("whether a machine was removed without being reset whose name another is to have could not be asked: %v", err))
+	if len(slices.Concat(all...)) > 0 {
+		err = nil
 	}
-	return history.Merge(all...)
+	return history.Merge(all...), err
 }

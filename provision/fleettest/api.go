@@ -331,7 +331,7 @@ func (a *api) blocks(k kind) []any {
 	items := []any{}
 	for i, h := range a.fleet.Hosts {
 		node := a.objects[nodes]["/"+h.Name]
-		if node != nil && (h.joined.Load() || h.dead.Load() || h.former != "" && metadata(node)["uid"] == h.former) {
+		if node != nil && (h.joined.Load() || h.dead.Load() || h.wiped.Load() || h.former != "" && metadata(node)["uid"] == h.former) {
 			items = append(items, object{
 				"kind": k.kind, "apiVersion": k.groupVersion(), "metadata": object{"name": h.Name},
 				"spec": object{"node": h.Name, "state": "confirmed", "cidr": blockOf(i)},
@@ -352,12 +352,12 @@ func (a *api) shown(k kind, o object) object {
 	switch k.kind {
 	case "Node":
 		h := a.fleet.Host(name)
-		if h == nil || !h.joined.Load() && !h.dead.Load() {
+		if h == nil || !h.joined.Load() && !h.dead.Load() && !h.wiped.Load() {
 			return o
 		}
 		ready := "True"
 		switch {
-		case h.dead.Load():
+		case h.dead.Load(), h.wiped.Load():
 			ready = "Unknown"
 		case h.complains.Load():
 			ready = "False"

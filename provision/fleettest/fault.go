@@ -20,14 +20,14 @@ type Saved struct {
 type savedHost struct {
 	state                hosttest.State
 	joined, serves, dead bool
-	etcdRuns             bool
+	etcdRuns, wiped      bool
 }
 
 // Save keeps what the fleet holds.
 func (f *Fleet) Save() Saved {
 	var s Saved
 	for _, h := range f.machines() {
-		s.hosts = append(s.hosts, savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load()})
+		s.hosts = append(s.hosts, savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load(), h.wiped.Load()})
 	}
 	s.members = f.etcds.list()
 	f.api.mu.Lock()
@@ -47,6 +47,7 @@ func (f *Fleet) Restore(s Saved) {
 		h.serves.Store(s.hosts[i].serves)
 		h.etcdRuns.Store(s.hosts[i].etcdRuns)
 		h.dead.Store(s.hosts[i].dead)
+		h.wiped.Store(s.hosts[i].wiped)
 	}
 	f.etcds.mu.Lock()
 	f.etcds.members, f.etcds.changes = slices.Clone(s.members), nil

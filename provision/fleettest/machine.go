@@ -37,6 +37,7 @@ type Host struct {
 	gone     atomic.Bool // another machine is in its place
 	listens  atomic.Bool // for the time of a preflight
 	dead     atomic.Bool // it had joined, and has lost its power
+	wiped    atomic.Bool // it had joined, and was reset: its Node says what it has said
 
 	complains atomic.Bool  // its kubelet says that it is not Ready
 	late      atomic.Int32 // how often it is still found to have no routes to others' pods
@@ -231,6 +232,7 @@ func (h *Host) start(s *hosttest.State, unit string, enable bool) host.Result {
 		if _, has := s.Files[client]; has {
 			put(manifests.KubeletPKIDir + "/kubelet-server-current.pem")
 			h.joined.Store(true)
+			h.wiped.Store(false)
 		}
 	}
 	return host.Result{}

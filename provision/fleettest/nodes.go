@@ -21,6 +21,8 @@ var (
 	pods    = kind{"", "v1", "Pod", "pods", true}
 	budgets = kind{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true}
 	sets    = kind{"apps", "v1", "ReplicaSet", "replicasets", true}
+
+	requests = kind{"certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", false}
 )
 
 // membership is where a host keeps what it belongs to.
@@ -85,6 +87,15 @@ func (f *Fleet) Budget(namespace, name, set string, allowed int) {
 		"metadata": object{"name": name, "namespace": namespace},
 		"spec":     object{"minAvailable": 1, "selector": object{"matchLabels": object{"app": set}}},
 		"status":   object{"disruptionsAllowed": allowed, "currentHealthy": 1 + allowed, "desiredHealthy": 1, "expectedPods": 1 + allowed}})
+}
+
+// Ask has a node's kubelet have asked for a certificate.
+func (f *Fleet) Ask(node string) {
+	f.api.mu.Lock()
+	defer f.api.mu.Unlock()
+	f.api.put(requests, "/csr-"+node, object{"kind": "CertificateSigningRequest", "apiVersion": "certificates.k8s.io/v1",
+		"metadata": object{"name": "csr-" + node, "uid": "csr-" + node},
+		"spec":     object{"username": "system:node:" + node, "signerName": "kubernetes.io/kubelet-serving", "usages": []any{"server auth"}}})
 }
 
 // Pods tells on which node each pod runs.
@@ -254,6 +265,9 @@ func (a *api) remove(k kind, key string) {
 		return
 	}
 	delete(a.objects[k], key)
+	if h := a.fleet.Host(strings.TrimPrefix(key, "/")); k == nodes && h != nil {
+		h.wiped.Store(false)
+	}
 	if owners, _ := meta["ownerReferences"].([]any); k == pods && len(owners) > 0 {
 		a.again(have, owners[0].(object)["name"].(string))
 	}
@@ -331,7 +345,9 @@ func (h *Host) wipe(s *hosttest.State, bare hosttest.State) host.Result {
 		return !before && !hosttest.OfLock(name) && name != membership
 	})
 	clear(s.Units)
-	h.joined.Store(false)
+	if h.joined.Swap(false) {
+		h.wiped.Store(true)
+	}
 	h.ends()
 	return host.Result{}
 }

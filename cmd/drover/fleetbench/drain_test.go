@@ -119,6 +119,20 @@ func TestWhoIsHeardOfAgainIsDrained(t *testing.T) {
 	}
 }
 
+// Nor does its Node go when it is heard of after the plan was made: its host would go on
+// with all that it has.
+func TestNodeOfWhoIsHeardOfAgainStays(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	f.PowerOff("kube-node-2")
+	meanwhile(f, "PATCH /api/v1/nodes/kube-node-2", func() { f.PowerOn("kube-node-2") })
+	command := []string{"node", "remove", "kube-node-2", "--auto-approve"}
+	says(t, said(t, f, 1, append(command, "--unreachable")...), "the cluster hears of kube-node-2 again, whose host was not reset, so its Node stays")
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": "cordoned excluded"})
+	says(t, said(t, f, 0, command...), "kube-node-2/reset:drover  deleted")
+	still(t, f, map[string]string{"kube-node-1": ""})
+}
+
 // A host that is reached and has no kubelet any more, nor anything that one ran, has
 // nobody who could end its pods.
 func TestNodeWithoutAKubeletIsRemoved(t *testing.T) {

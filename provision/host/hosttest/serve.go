@@ -75,6 +75,7 @@ type Server struct {
 	pace  time.Duration
 	// vanished is a machine that is not there.
 	vanished bool
+	refuses  int // connections that are yet to be refused
 	turns    atomic.Int64
 }
 
@@ -268,7 +269,8 @@ func (s *Server) accept(l net.Listener) {
 		}
 		c := newSlowConn(raw, s.conf, &s.turns)
 		s.mu.Lock()
-		if s.vanished {
+		if s.vanished || s.refuses > 0 {
+			s.refuses = max(s.refuses-1, 0)
 			s.mu.Unlock()
 			raw.Close()
 			continue
@@ -284,6 +286,13 @@ func (s *Server) accept(l net.Listener) {
 			s.mu.Unlock()
 		})
 	}
+}
+
+// Refuse takes no connection so often; then it is as before.
+func (s *Server) Refuse(times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuses = times
 }
 
 // Vanish ends all connections and takes no more, or takes them again.

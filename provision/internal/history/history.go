@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,8 @@ type Run struct {
 	More int      `json:"more,omitempty"`
 	// Gone are machines that it took out of the cluster, or was to before it was killed.
 	Gone []Machine `json:"gone,omitempty"`
+	// Leaving are those that it was to remove, whether it did or not.
+	Leaving []Machine `json:"leaving,omitempty"`
 }
 
 // Machine is one that was a host of the cluster.
@@ -56,6 +59,8 @@ type Machine struct {
 	Name  string `json:"name"`
 	ID    string `json:"machine_id,omitempty"` // empty when nobody knew it
 	Reset bool   `json:"reset"`                // nothing of drover's is on it any more
+	// Address is where it was; invalid when nobody knew.
+	Address netip.Addr `json:"address,omitzero"`
 }
 
 // Removed is a machine that was taken out of the cluster with all that it had.
@@ -77,6 +82,19 @@ func Unreset(runs []Run) []Removed {
 		}
 	}
 	return out
+}
+
+// Unfinished is what the last run that was to remove a machine of this name knew of it,
+// when that run did not come to its end.
+func Unfinished(runs []Run, name string) (m Machine, unfinished bool) {
+	for _, r := range runs {
+		for _, l := range r.Leaving {
+			if l.Name == name {
+				m, unfinished = l, r.Outcome != Done
+			}
+		}
+	}
+	return m, unfinished
 }
 
 // MostIDs is how many changes are named.

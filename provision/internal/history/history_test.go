@@ -3,11 +3,13 @@ package history
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/droverctl/drover/provision/host"
 )
@@ -98,8 +100,32 @@ func TestUnreset(t *testing.T) {
 		for _, r := range Unreset(c.runs) {
 			got = append(got, r.Machine)
 		}
-		if d := cmp.Diff(c.want, got); d != "" {
+		if d := cmp.Diff(c.want, got, cmpopts.EquateComparable(netip.Addr{})); d != "" {
 			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// What a run knew of who was to leave is of use until a run has ended that.
+func TestUnfinished(t *testing.T) {
+	run := func(o Outcome, leaving ...Machine) Run { return Run{Outcome: o, Leaving: leaving} }
+	one, moved, other := Machine{Name: "n1", ID: "a"}, Machine{Name: "n1", ID: "b"}, Machine{Name: "n2", ID: "c"}
+	for name, c := range map[string]struct {
+		runs []Run
+		want string
+	}{
+		"nothing":                {[]Run{run(Done)}, ""},
+		"another's":              {[]Run{run(Begun, other)}, ""},
+		"killed":                 {[]Run{run(Begun, other, one), run(Done, other)}, "a"},
+		"failed":                 {[]Run{run(Failed, one), run(Done)}, "a"},
+		"stopped":                {[]Run{run(Stopped, one)}, "a"},
+		"done":                   {[]Run{run(Begun, one), run(Done, one)}, ""},
+		"done, and begun anew":   {[]Run{run(Done, one), run(Begun, moved)}, "b"},
+		"twice, on two machines": {[]Run{run(Begun, one), run(Failed, moved)}, "b"},
+	} {
+		m, unfinished := Unfinished(c.runs, "n1")
+		if unfinished != (c.want != "") || unfinished && m.ID != c.want {
+			t.Errorf("%s: %+v, %t", name, m, unfinished)
 		}
 	}
 }

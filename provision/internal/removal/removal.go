@@ -37,6 +37,9 @@ type Node struct {
 	Master  bool
 	Member  *etcd.Member // that its etcd is; nil when it is none, or none any more
 	Former  *Former      // nil: nobody is to have its name afterwards
+	// Ended says that a run before this one has removed its Node, which goes when nothing
+	// is left to do on its host.
+	Ended bool
 }
 
 // Former is what is removed of a node whose name another machine is to have.
@@ -74,8 +77,9 @@ type Inputs struct {
 	Blind bool
 	// Host is the connection to a host.
 	Host func(name string) host.Reader
-	// Wiped is told of a host that nothing of drover's is on any more.
-	Wiped func(name string)
+	// Wiped takes what the fleet's lock has left off a host on which nothing else of
+	// drover's is any more, or notes that this is to be done when the lock is given back.
+	Wiped func(ctx context.Context, name string) error
 	// Lists are the lists of API servers on the hosts that stay, without the masters that
 	// go.
 	Lists []plan.ID
@@ -207,9 +211,10 @@ func (in Inputs) withdrawn(n Node, f5 inventory.BigIP, needs ...plan.ID) resourc
 	}
 }
 
-// wiped takes what drover made off the host. What the fleet's lock has left there goes
-// when it is given back; until then it is still something to do, so that a run that
-// was killed before that is ended by the next.
+// wiped takes what drover made off the host, and what the fleet's lock has left there, so
+// that its Node goes when nothing is left to do on it. A master that the lock is held on
+// keeps that until it is given back; until then it is still something to do, so that a run
+// that was killed before that is ended by the next.
 func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 	var done atomic.Bool
 	return resource.Step{
@@ -248,9 +253,8 @@ func (in Inputs) wiped(n Node, needs []plan.ID) resource.Step {
 			if err := n.Made.Wipe(ctx, h); err != nil {
 				return err
 			}
-			in.Wiped(n.On())
 			done.Store(true)
-			return nil
+			return in.Wiped(ctx, n.On())
 		},
 	}
 }
@@ -295,9 +299,8 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 			if err := silent(ctx, w, n); err != nil {
 				return err
 			}
-			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
-				return err
-			}
+			// While there is a Node: who is killed now finds it again by that, and nothing else
+			// tells of these.
 			if err := api.ForgetRequests(ctx, name); err != nil {
 				return err
 			}
@@ -305,6 +308,9 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 				if err := api.ForgetAPIServer(ctx, name); err != nil {
 					return err
 				}
+			}
+			if err := api.Delete(ctx, kube.Ref{Key: kube.Key{Kind: "Node", Name: name}, Version: "v1"}); err != nil {
+				return err
 			}
 			return wait.For(ctx, wait.Condition{
 				What: "Node " + name + " and its pods to be gone", Limit: 2 * time.Minute, Every: 300 * time.Millisecond,
@@ -323,14 +329,19 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 	}
 }
 
-// silent makes sure that nobody speaks for a node any more whose name another machine
-// is to have, when the one before was not reset: the cluster would hear two.
+// silent makes sure that nobody speaks for a node any more whose machine was not reset: it
+// would go on with all that it has, and when another is to have its name, the cluster would
+// hear two.
 func silent(ctx context.Context, w resource.World, n Node) error {
-	if n.Former == nil || n.Reached {
+	if n.Reached {
 		return nil
 	}
 	use, err := useOf(ctx, w.Cluster, n.Name)
-	if err == nil && n.same(use) && use.Speaks {
+	switch {
+	case err != nil || !n.same(use) || !use.Speaks:
+	case n.Former == nil:
+		err = fmt.Errorf("the cluster hears of %s again, whose host was not reset, so its Node stays: the same command goes on when its host can be reached, or is off", n.Name)
+	default:
 		err = fmt.Errorf("the cluster hears of %s again, and from another machine than the one that is to have its name: power that off, or reset it", n.Name)
 	}
 	return err

@@ -18,7 +18,7 @@ func inputs(nodes ...Node) Inputs {
 	return Inputs{
 		Nodes: nodes, Services: netip.MustParsePrefix("10.101.0.0/16"),
 		Readable: []inventory.BigIP{{Name: "f5-a"}, {Name: "f5-b"}},
-		Host:     func(string) host.Reader { return nil }, Wiped: func(string) {},
+		Host:     func(string) host.Reader { return nil }, Wiped: func(context.Context, string) error { return nil },
 	}
 }
 
