@@ -71,7 +71,7 @@ func (s *Session) doubted(targets []ssh.Target) []ssh.Target {
 func (s *Session) doubt(ctx context.Context, targets ...ssh.Target) {
 	for _, t := range targets {
 		if s.holding == nil {
-			s.leave(t.Name)
+			s.hangUp(t.Name)
 		}
 	}
 	pause(ctx, doubting)

@@ -43,7 +43,7 @@ func (s *Session) reachUnnamed(ctx context.Context, h inventory.Host) error {
 // be reached it is away.
 func (s *Session) reachAt(ctx context.Context, name string, address netip.Addr) (facts.Snapshot, bool) {
 	if s.at[name] != address { // what there is leads elsewhere
-		s.leave(name)
+		s.hangUp(name)
 	}
 	snap, err := s.lookThere(ctx, name, address)
 	if err != nil && s.options.Nodes.Unreachable {
@@ -68,8 +68,8 @@ func (s *Session) lookThere(ctx context.Context, name string, address netip.Addr
 	return facts.Probe(ctx, conn, identity.Scope())
 }
 
-// leave ends the connection to a host, if there is one.
-func (s *Session) leave(name string) {
+// hangUp ends the connection to a host, if there is one.
+func (s *Session) hangUp(name string) {
 	if conn := s.conns[name]; conn != nil {
 		conn.Close()
 		delete(s.conns, name)

@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,13 +44,13 @@ func (c *cluster) load(t *testing.T) (end func(*testing.T)) {
 	for _, router := range c.routers() {
 		from := router + "-client"
 		for _, to := range [][]string{{service}, stay} {
-			a := &asking{name: from + " asks " + strings.Join(to, ", "), to: to, client: c.clientAt(from, nil), amiss: then}
+			a := &asking{name: from + " asks " + strings.Join(to, ", "), to: to, client: c.clientAt(from), amiss: then}
 			asked = append(asked, a)
 			wg.Go(func() { a.run(ctx) })
 		}
 		for i, to := range append([]string{service}, stay...) {
-			h := &holding{name: from + " keeps asking " + to, to: to, mortal: i == 0}
-			h.client = c.clientAt(from, h)
+			h := &holding{name: from + " keeps asking " + to, mortal: i == 0}
+			h.dial = func(ctx context.Context) (net.Conn, error) { return dialIn(ctx, c.lab, from, "tcp", withPort(to)) }
 			held = append(held, h)
 			wg.Go(func() { h.run(ctx) })
 		}
@@ -111,18 +112,22 @@ func (c *cluster) stable(t *testing.T) (addresses []string) {
 	return addresses
 }
 
-// clientAt is an HTTP client on a machine. It opens a connection for each request, or
-// keeps one, and counts how many it needed.
-func (c *cluster) clientAt(from string, keep *holding) *http.Client {
+// clientAt is an HTTP client on a machine that opens a connection for each request.
+func (c *cluster) clientAt(from string) *http.Client {
 	return &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: keep == nil,
+		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if keep != nil {
-				keep.opened++
-			}
 			return dialIn(ctx, c.lab, from, network, addr)
 		},
 	}}
+}
+
+// withPort is an address with HTTP's own port if it has none.
+func withPort(to string) string {
+	if strings.Contains(to, ":") {
+		return to
+	}
+	return to + ":80"
 }
 
 // asking asks some addresses in turn, each time on a new connection.
@@ -185,35 +190,64 @@ func (a *asking) tell(t *testing.T) {
 	}
 }
 
-// holding asks an address on one connection for as long as that lasts; mortal is one
-// that may end, as what answers may move.
+// holding asks on one connection for as long as that lasts; mortal is one that may end,
+// as what answers may move. It is no http.Client, which has reasons of its own to open
+// another.
 type holding struct {
-	name, to string
-	mortal   bool
-	client   *http.Client
+	name   string
+	mortal bool
+	dial   func(context.Context) (net.Conn, error)
 
 	opened, asked int
 	ends          []string
 }
 
 func (h *holding) run(ctx context.Context) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		before := h.opened
-		err := askOnce(ctx, h.client, h.to)
-		if ctx.Err() != nil {
-			return
+	for ctx.Err() == nil {
+		if err := h.hold(ctx); err != nil && ctx.Err() == nil {
+			h.ends = append(h.ends, time.Now().Format("15:04:05.000 ")+err.Error())
+		}
+		pause(ctx)
+	}
+}
+
+// hold asks until the connection ends.
+func (h *holding) hold(ctx context.Context) error {
+	h.opened++
+	soon, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := h.dial(soon)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	for ; ctx.Err() == nil; pause(ctx) {
+		// What is sent once more takes the way that there is then.
+		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(conn, "GET /hostname HTTP/1.1\r\nHost: lab\r\n\r\n"); err != nil {
+			return err
+		}
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return err
 		}
 		h.asked++
-		if err != nil || before > 0 && h.opened > before {
-			h.ends = append(h.ends, fmt.Sprint(time.Now().Format("15:04:05.000 "), err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context) {
+	t := time.NewTimer(200 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }
 
@@ -226,7 +260,7 @@ func (h *holding) tell(t *testing.T) {
 }
 
 func askOnce(ctx context.Context, client *http.Client, address string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/hostname", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+withPort(address)+"/hostname", nil)
 	if err != nil {
 		return err
 	}
