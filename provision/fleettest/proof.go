@@ -65,7 +65,10 @@ func (h *Host) routes(*hosttest.State, hosttest.Call) host.Result {
 	}
 	text := ""
 	for i, other := range h.fleet.Hosts {
-		if other != h && other.joined.Load() {
+		switch {
+		case other == h:
+			text += fmt.Sprintf("blackhole %s \n", blockOf(i))
+		case other.joined.Load():
 			text += fmt.Sprintf("%s via %s dev eth0 \n", blockOf(i), other.Address)
 		}
 	}

@@ -132,7 +132,7 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			}, w.Waiting)
 			if err == nil && !b.NewCluster() { // there, all of it is yet to come up
 				if err = answers(ctx, w, pod); err == nil {
-					err = comesIntoService(ctx, w, h.Name)
+					err = b.comesIntoService(ctx, w, h.Name)
 				}
 			}
 			if err != nil && ctx.Err() == nil { // what is known of it goes with it
