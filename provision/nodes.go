@@ -52,6 +52,10 @@ type NodeTask struct {
 	// pods would find no place.
 	Unreachable, WithoutRoom bool
 
+	// InWaves says that nodes to be replaced that do not fit elsewhere at once are only
+	// shown: who replaces them does so in waves.
+	InWaves bool
+
 	// listed says that what is named is on a list that every host has, although the
 	// inventory does not name it: a master.
 	listed bool

@@ -74,7 +74,8 @@ func (s *Session) Objections(ctx context.Context) ([]Objection, error) {
 	switch {
 	case t.removes():
 		out = append(out, s.noRoom(load, t.Names)...)
-	case t.Verb == NodeReplace && len(s.waves(load)) == 1 && len(alive) > 0: // what the dead have had is theirs no more
+	case t.Verb == NodeReplace && t.InWaves && len(s.waves(load)) > 1: // one after the other they have room
+	case t.Verb == NodeReplace && len(alive) > 0: // what the dead have had is theirs no more
 		out = append(out, s.noRoom(load, alive)...)
 	}
 	if !t.Drain.DisableEviction {

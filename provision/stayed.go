@@ -35,6 +35,9 @@ func (s *Session) goals() []removal.Leaving {
 		for _, f5 := range s.Cluster.BigIPs { // without its neighbor nothing leads to a node's pods
 			one.Takes = append(one.Takes, desired.NeighborsID(f5.Name))
 		}
+		if n.Master { // nor without its place on the lists to its API server
+			one.Takes = append(one.Takes, s.lists()...)
+		}
 		all = append(all, one)
 	}
 	return all

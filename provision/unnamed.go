@@ -113,7 +113,14 @@ func (s *Session) toEnd(ctx context.Context, h inventory.Host, nodes []cluster.M
 	}
 	runs, err := s.remembered(ctx)
 	was, begun := history.Unfinished(runs, h.Name)
-	if !left && !begun {
+	switch {
+	case left && err != nil: // and who says that its host is done with?
+		return n, err
+	case left && !begun: // it was somebody else who took its Node away
+		n.Ended = false
+		s.Away[h.Name] = fmt.Errorf("%s: neither the inventory nor the cluster knows its address", h.Name)
+		return n, s.reached(&n, h, bundle)
+	case !begun:
 		return n, errors.Join(fmt.Errorf("neither the inventory nor the cluster has a node %q, so there is nothing to remove: the cluster has %s", h.Name, memberNames(nodes)), err)
 	}
 	h.Address = was.Address

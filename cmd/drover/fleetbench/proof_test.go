@@ -1,6 +1,8 @@
 package fleetbench
 
 import (
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,7 +40,7 @@ func TestProofIsWantedUntilItWasHad(t *testing.T) {
 	f.Add(1)
 	add := []string{"node", "add", "kube-node-2", "--auto-approve"}
 	unanswered(t, f, add...)
-	const unproven = "~ block:kube-node-2: block is unproven: no pod on the node was seen to answer, not there"
+	const unproven = "~ block:kube-node-2: block is unproven: no pod on the node was seen to answer, and no service address leads to it until then, not there"
 	says(t, said(t, f, 2, "plan"), unproven)
 	f.InjectWrite(hosttest.Fault{Do: hosttest.Fail, Match: "/pods/drover-proof-kube-node-2"})
 	says(t, said(t, f, 1, add...), "cluster/block:kube-node-2  FAILED")
@@ -81,4 +83,34 @@ func TestNewNodeIsAsideUntilItHasRoutes(t *testing.T) {
 	says(t, out, "block:kube-node-2  waiting: it has none to ")
 	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": ""})
 	inSync(t, f)
+}
+
+// A node that does not become Ready holds up no other that is added with it: that one is
+// proven, and serves.
+func TestBadNodeHoldsNoOtherAside(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Add(2)
+	f.Complain("kube-node-3")
+	proven := make(chan struct{})
+	var once sync.Once
+	f.Watch(func(request string) {
+		if strings.HasPrefix(request, "DELETE /api/v1/namespaces/kube-system/pods/drover-proof-kube-node-2") {
+			once.Do(func() { close(proven) })
+		}
+	})
+	c := f.Command(drover, "node", "add", "kube-node-2", "kube-node-3", "--auto-approve")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-proven:
+	case <-time.After(time.Minute):
+		t.Error("kube-node-2 is not proven")
+	}
+	_ = c.Process.Signal(os.Interrupt)
+	_ = c.Wait()
+	f.Clear()
+	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": "", "kube-node-3": "excluded"})
+	says(t, said(t, f, 2, "plan"), "~ block:kube-node-3: block is unproven", "no service address leads to it until then")
 }

@@ -95,8 +95,7 @@ func ofLock(f *fleettest.Fleet, name string) string {
 func TestWhatIsLeftOfAnUnnamedNodeGoes(t *testing.T) {
 	t.Parallel()
 	for why, away := range map[string]func(*fleettest.Fleet){
-		"unreachable":              func(f *fleettest.Fleet) { f.PowerOff("kube-node-2") },
-		"nobody knows its address": forgetHistory,
+		"unreachable": func(f *fleettest.Fleet) { f.PowerOff("kube-node-2") },
 		"at 10.64.1.2, where the cluster knows it, is kube-node-9 now": func(f *fleettest.Fleet) {
 			f.Settings = "kube_node \"kube-node-9\" {\n  address = \"10.64.1.2\"\n}\n"
 			f.Add(0)
@@ -116,6 +115,20 @@ func forgetHistory(f *fleettest.Fleet) {
 			delete(s.Files, name)
 		}
 	})
+}
+
+// When nobody remembers a run that was at it, somebody else took the Node away: what drover
+// made on the host is not known to be gone.
+func TestWhatOthersLeaveOfANodeIsNotTakenForReset(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	f.DropKnown("kube-node-2")
+	command := []string{"node", "remove", "kube-node-2", "--auto-approve", "--lock-wait", "1m"}
+	killedAt(t, f, hosttest.Fault{Match: "DELETE /api/v1/nodes/kube-node-2", When: hosttest.After}, command...)
+	f.Run(fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web"})
+	forgetHistory(f)
+	says(t, said(t, f, 1, command...), "neither the inventory nor the cluster knows its address", "--unreachable")
+	says(t, said(t, f, 0, append(command, "--unreachable")...), "cluster/node:kube-node-2  deleted", "is removed without being reset")
 }
 
 func whatIsLeft(t *testing.T, why string, away func(*fleettest.Fleet)) {

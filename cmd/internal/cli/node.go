@@ -156,6 +156,7 @@ func (a *app) inWaves(c *cobra.Command, cluster *inventory.Cluster, task provisi
 			continue
 		}
 		if err != nil {
+			a.view.Warn("not replaced yet: %s; the same command goes on", strings.Join(slices.Concat(waves[n:]...), ", "))
 			return err
 		}
 	}
@@ -303,7 +304,9 @@ func (f *pruneFlags) task(c *cobra.Command) (provision.NodeTask, error) {
 	case len(f.names) > 0:
 		return f.removeFlags.task(provision.NodePrune, f.names), nil
 	case len(f.replaced) > 0:
-		return f.removeFlags.task(provision.NodeReplace, f.replaced), nil
+		t := f.removeFlags.task(provision.NodeReplace, f.replaced)
+		t.InWaves = true
+		return t, nil
 	}
 	if name := saysHow(c); name != "" {
 		needs := "--prune NAME"

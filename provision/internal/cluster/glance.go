@@ -103,17 +103,26 @@ func (a *Access) ObserveNode(ctx context.Context, want kube.Node) (kube.Observat
 	return nodes.Observe(want), nil
 }
 
-// Unproven reports whether a node that drover has made still waits for its proof.
-func (a *Access) Unproven(ctx context.Context, name string) (bool, error) {
+// Unproven reports whether a node that drover has made still waits for its proof, and
+// whether service addresses are kept from it until then.
+func (a *Access) Unproven(ctx context.Context, name string) (unproven, aside bool, err error) {
+	var nodes kube.Nodes
 	if a.glance == nil { // one alone
 		api, err := a.API(ctx)
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
-		return api.Unproven(ctx, name)
+		nodes, err = api.One(ctx, name)
+		return nodes.Unproven(name), nodes.Aside(name), err
 	}
+	nodes, err = a.allNodes(ctx)
+	return nodes.Unproven(name), nodes.Aside(name), err
+}
+
+// States are all nodes.
+func (a *Access) States(ctx context.Context) ([]kube.NodeState, error) {
 	nodes, err := a.allNodes(ctx)
-	return nodes.Unproven(name), err
+	return nodes.States(), err
 }
 
 func (a *Access) allNodes(ctx context.Context) (kube.Nodes, error) {

@@ -24,7 +24,7 @@ import (
 func (b *builder) bigIPs() {
 	proven := []plan.ID{resource.GateID(gateWorkloads)}
 	for _, h := range b.hosts(b.Cluster.KubeNodes) {
-		proven = append(proven, b.add(b.block(h, []plan.ID{resource.GateID(gateNodes)})).ID)
+		proven = append(proven, b.add(b.block(h, b.proofNeeds(h))).ID)
 	}
 	for _, f5 := range b.Cluster.BigIPs {
 		if f5.Manage == inventory.ManageManual {
@@ -114,6 +114,21 @@ func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
 	}
 }
 
+// aside notes whom service addresses are kept from, by a label of its Node: nobody waits
+// for them to be announced there.
+func aside(ctx context.Context, access *cluster.Access, p bgp.Peering) error {
+	states, err := access.States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		for i, n := range p.Neighbors {
+			p.Neighbors[i].Services = n.Services && !(s.Aside && s.Name == n.Name)
+		}
+	}
+	return nil
+}
+
 // sessionLimit is how long the sessions and routes may take once both sides are
 // configured: BGP retries a refused connection after up to two minutes.
 const sessionLimit = 4 * time.Minute
@@ -138,8 +153,15 @@ func (b *builder) sessions(f5 inventory.BigIP, needs []plan.ID) resource.Step {
 		if err != nil {
 			return err
 		}
+		found := bgp.Verify(peering, sessions, routes)
+		if slices.ContainsFunc(found, func(f bgp.Finding) bool { return f.Kind == bgp.FewPaths }) {
+			if err := aside(ctx, access, peering); err != nil {
+				return err
+			}
+			found = bgp.Verify(peering, sessions, routes)
+		}
 		var words []string
-		for _, f := range bgp.Verify(peering, sessions, routes) {
+		for _, f := range found {
 			words = append(words, strings.TrimPrefix(f.Host+": "+f.Text, ": "))
 		}
 		if len(words) > 0 {

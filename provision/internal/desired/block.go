@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/calico"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/evidence"
@@ -96,9 +97,9 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			if err != nil {
 				return nil, err
 			}
-			var wanted bool
+			var wanted, aside bool
 			if !proven { // else the API has just said that it knows
-				if wanted, err = seen.Cluster.Unproven(ctx, h.Name); err != nil {
+				if wanted, aside, err = seen.Cluster.Unproven(ctx, h.Name); err != nil {
 					return nil, err
 				}
 			}
@@ -106,6 +107,8 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			switch {
 			case left[h.Name]:
 				state["proof"] = "left behind"
+			case wanted && aside:
+				state["block"] = "unproven: no pod on the node was seen to answer, and no service address leads to it until then"
 			case wanted:
 				state["block"] = "unproven: no pod on the node was seen to answer"
 			}
@@ -115,6 +118,11 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
+			}
+			if !b.NewCluster() { // there, a gate waits for all nodes at once
+				if err := ready(ctx, w, h.Name); err != nil {
+					return err
+				}
 			}
 			pod := b.proofPod(h)
 			if err := api.Apply(ctx, pod); err != nil {
@@ -145,6 +153,23 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			return err
 		},
 	}
+}
+
+// proofNeeds are what has to be there before a node is proven. In a cluster that serves,
+// one that does not become ready holds up no other.
+func (b *builder) proofNeeds(h inventory.Host) []plan.ID {
+	if b.NewCluster() {
+		return []plan.ID{resource.GateID(gateNodes)}
+	}
+	return append(b.calicoIDs(), joinedID(h), resource.UnitID(h.Name, manifests.KubeProxyUnit))
+}
+
+// ready waits until a node is.
+func ready(ctx context.Context, w resource.World, name string) error {
+	return wait.For(ctx, wait.Condition{
+		What: name + " to be Ready", Limit: readyLimit, Every: time.Second,
+		Check: func(ctx context.Context) error { return w.Cluster.NodesReady(ctx, name) },
+	}, w.Waiting)
 }
 
 // tidy takes the pod away that was to prove a node, and notes that it has, if it has. The

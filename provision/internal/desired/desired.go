@@ -350,6 +350,9 @@ const (
 	gateWorkloads = "workloads"
 )
 
+// readyLimit is how long nodes may take to be Ready.
+const readyLimit = 5 * time.Minute
+
 // gates are the conditions the rest waits for.
 func (b *builder) gates() {
 	var etcds, apis, joined []plan.ID
@@ -374,7 +377,7 @@ func (b *builder) gates() {
 			_, err := c.API(ctx)
 			return err
 		}, Explain: b.masters(manifests.APIServerUnit, (*cluster.Access).Ready)})
-	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: 5 * time.Minute, Needs: append(joined, b.calicoIDs()...),
+	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: readyLimit, Needs: append(joined, b.calicoIDs()...),
 		Check: func(ctx context.Context, c *cluster.Access) error {
 			if err := b.formerNodes(ctx, c); err != nil {
 				return err

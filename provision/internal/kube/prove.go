@@ -30,10 +30,20 @@ func (n Nodes) Unproven(name string) bool {
 	return n[name] != nil && n[name].Annotations[unproven] != ""
 }
 
+// Aside reports whether drover keeps service addresses from a node.
+func (n Nodes) Aside(name string) bool {
+	return n[name] != nil && n[name].Annotations[excludedByUs] != ""
+}
+
 // Unproven is the same of one node alone.
 func (c *Client) Unproven(ctx context.Context, name string) (bool, error) {
-	have, err := c.nodes(ctx, []Node{{Name: name}})
+	have, err := c.One(ctx, name)
 	return have.Unproven(name), err
+}
+
+// One is a node alone, if there is one of that name.
+func (c *Client) One(ctx context.Context, name string) (Nodes, error) {
+	return c.nodes(ctx, []Node{{Name: name}})
 }
 
 // Proven notes that a node has been seen to serve.
