@@ -67,6 +67,11 @@ func (s *Session) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
 	for _, m := range s.Cluster.KubeMasters {
 		texts = append(texts, s.seen[m.Name].Texts)
 	}
+	for _, n := range s.leaving {
+		if n.Master && !n.Named {
+			texts = append(texts, s.seen[n.Name].Texts)
+		}
+	}
 	return s.lock(ctx, r, lock.See(texts...))
 }
 
@@ -86,7 +91,7 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 	}
 	l.run = history.Run{
 		SchemaVersion: 1, Run: me.Run, Epoch: held.Epoch, Owner: me.Owner, Command: r.Reason,
-		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun,
+		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun, Gone: s.toGo(), Leaving: s.departing(),
 	}
 	told := s.those(held.Masters()) // the session may look again meanwhile
 	go func() {                     // nobody waits for it but Release
@@ -121,6 +126,11 @@ func (s *Session) fleet(lease time.Duration) lock.Fleet {
 			f.Why = append(f.Why, why)
 		}
 	}
+	for _, n := range s.leaving { // a master decides for as long as it is one
+		if n.Master && !n.Named && n.Reached {
+			f.Masters = append(f.Masters, s.conns[n.Name])
+		}
+	}
 	return f
 }
 
@@ -140,7 +150,7 @@ func (s *Session) noted() []string {
 func (s *Session) fence(c *ssh.Conn) {
 	held := s.holding
 	c.Fence(ssh.Fence{
-		Epoch: held.Epoch, Check: held.Check, Bare: !hostNames(s.Cluster)[c.Name()],
+		Epoch: held.Epoch, Check: held.Check, Bare: isBigIP(s.Cluster, c.Name()),
 		Outrun: func(err error) { held.Lost(err.Error()) },
 	})
 }
@@ -164,7 +174,7 @@ func (l *Lock) Masters() []string { return l.held.Masters() }
 
 // Release gives the lock back, and has the masters remember how the run ended.
 func (l *Lock) Release(outcome Outcome) {
-	l.release(outcome, nil)
+	l.release(outcome, l.session.wiped)
 }
 
 // release does it where a reset has left something to give back: from hosts that
@@ -180,6 +190,7 @@ func (l *Lock) release(outcome Outcome, wiped []string) {
 	}
 	n := min(len(outcome.IDs), history.MostIDs)
 	r.IDs, r.More = outcome.IDs[:n], len(outcome.IDs)-n
+	r.Gone = l.session.went(outcome, wiped)
 	left := slices.DeleteFunc(l.held.Masters(), func(m string) bool { return slices.Contains(wiped, m) })
 	_ = eachOf(l.session.those(left), func(c *ssh.Conn) error { return history.Append(ctx, c, r) })
 	l.held.Settle()
@@ -221,7 +232,7 @@ func (s *Session) Again(ctx context.Context) error {
 		s.access.Close()
 	}
 	again := begin(s.Cluster, s.options)
-	again.conns, again.holding, again.calico = s.conns, s.holding, s.calico
+	again.conns, again.at, again.holding, again.calico = s.conns, s.at, s.holding, s.calico
 	*s = *again
 	if err := s.open(ctx); err != nil {
 		return err

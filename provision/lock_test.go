@@ -33,3 +33,31 @@ func TestLookingAgainWhileTheMastersAreTold(t *testing.T) {
 		t.Errorf("%+v, %v", runs, err)
 	}
 }
+
+// A connection to a host that another look is not at stays: whoever closes the session
+// has to find it, and the fleet's lock may be held by way of it.
+func TestLookingElsewhereKeepsConnections(t *testing.T) {
+	s := begin(&inventory.Cluster{Name: "one"}, Options{SSH: ssh.Options{ConfigFiles: []string{}}})
+	defer s.Close()
+	servers := map[string]*hosttest.Server{}
+	at := func(name string) []ssh.Target {
+		if servers[name] == nil {
+			servers[name] = hosttest.Serve(t, hosttest.New(t, name), hosttest.Config{})
+		}
+		server := servers[name]
+		return []ssh.Target{{Name: name, Address: server.Address, Port: server.Port, User: "root", IdentityFile: server.KeyFile, KnownHosts: server.KnownHosts}}
+	}
+	s.reach(t.Context(), at("a"), nil, nil)
+	a := s.conns["a"]
+	s.reach(t.Context(), at("b"), nil, nil)
+	if a == nil || s.conns["a"] != a || s.conns["b"] == nil || len(s.Away) > 0 {
+		t.Fatalf("%v, %v", s.conns, s.Away)
+	}
+	servers["c"] = servers["b"]
+	servers["b"].Vanish(true)
+	s.reach(t.Context(), at("c"), nil, nil)
+	s.reach(t.Context(), at("a"), nil, nil)
+	if s.conns["a"] != a || s.Away["c"] == nil {
+		t.Errorf("%v, %v", s.conns, s.Away)
+	}
+}

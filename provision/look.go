@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,17 +28,53 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	defer scopes() // nobody may have been reached
 	s.seen = map[string]facts.Snapshot{}
 	var mu sync.Mutex
-	whole, targets := ctx, s.targets()
-	s.reach(ctx, targets, s.firstMasterFirst(ctx, targets, wanted), func(ctx context.Context, conn *ssh.Conn) error {
-		snap, err := s.lookFirst(ctx, whole, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
-		if err != nil {
-			return err
+	see := func(look func(context.Context, *ssh.Conn, facts.Scope) (facts.Snapshot, error)) func(context.Context, *ssh.Conn) error {
+		return func(ctx context.Context, conn *ssh.Conn) error {
+			snap, err := look(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			s.seen[conn.Name()] = snap
+			return nil
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		s.seen[conn.Name()] = snap
+	}
+	whole, targets := ctx, s.targets()
+	s.reach(ctx, targets, s.firstMasterFirst(ctx, targets, wanted), see(func(ctx context.Context, conn *ssh.Conn, scope facts.Scope) (facts.Snapshot, error) {
+		return s.lookFirst(ctx, whole, conn, scope)
+	}))
+	if doubted := s.doubted(targets); len(doubted) > 0 {
+		s.doubt(ctx, doubted...)
+		s.reach(ctx, doubted, func(string) <-chan struct{} { return wanted }, see(s.lookAt))
+	}
+}
+
+// doubting is how long a host that cannot be reached has until that is tried again, and
+// then believed: a network that drops a packet, or an sshd with too many clients, is well
+// by then.
+const doubting = 3 * time.Second
+
+// doubted are the hosts that are to be removed, unreachable as they are, and were so at
+// the first try: what is on them is left behind for good, and in use if that was a moment's
+// trouble.
+func (s *Session) doubted(targets []ssh.Target) []ssh.Target {
+	t := s.options.Nodes
+	if !t.Unreachable || !t.removes() {
 		return nil
-	})
+	}
+	return slices.DeleteFunc(slices.Clone(targets), func(to ssh.Target) bool { return !t.has(to.Name) || s.Away[to.Name] == nil })
+}
+
+// doubt waits until hosts are tried again, over connections of their own: those that there
+// are may be what is broken. Only one by which the fleet's lock is held is kept.
+func (s *Session) doubt(ctx context.Context, targets ...ssh.Target) {
+	for _, t := range targets {
+		if s.holding == nil {
+			s.hangUp(t.Name)
+		}
+	}
+	pause(ctx, doubting)
 }
 
 // crowd are hosts of which one is lost among the others.

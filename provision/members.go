@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/droverctl/drover/inventory"
@@ -17,7 +18,7 @@ import (
 // name are kept; machines that took a member's name are refused.
 func (s *Session) meet(ctx context.Context) error {
 	if s.verdict.Standing != identity.Existing {
-		return nil
+		return s.nothingToReplace()
 	}
 	access, done := s.anyway() // etcd may answer although the API does not
 	defer done()
@@ -44,18 +45,23 @@ func (s *Session) meet(ctx context.Context) error {
 		}
 	}
 	members := cluster.Merge(etcds, nodes)
-	if err := identity.Replaced(s.Cluster, s.seen, members); err != nil {
+	s.members = members
+	met := slices.DeleteFunc(slices.Clone(members), func(m cluster.Member) bool { return !s.options.Nodes.Concerns(s.Cluster, m.Name) })
+	if err := identity.Replaced(s.Cluster, s.seen, met, s.mayDiffer); err != nil {
 		return err
 	}
 	s.kept = keep(s.Cluster, members, s.seen, unknown != nil)
+	s.kept.Members = s.options.Nodes.staying(s.kept.Members)
 	for _, m := range s.kept.Members {
-		s.Warnings = append(s.Warnings, unnamed(m))
+		if !s.options.Nodes.limited() {
+			s.Warnings = append(s.Warnings, unnamed(m))
+		}
 	}
-	return nil
+	return s.meetJoiners(ctx, access)
 }
 
 func unnamed(m cluster.Member) string {
-	return fmt.Sprintf("%s is a member but the inventory does not name it: kept; name it there again, or look for the file of the inventory that is missing: drover does not remove members yet", m.Name)
+	return fmt.Sprintf("%s is a member but the inventory does not name it: kept; `drover node remove %[1]s` removes it", m.Name)
 }
 
 // keep is who stays on every list besides the inventory's hosts. Where the API could

@@ -46,7 +46,7 @@ func TestKeep(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if got, want := unnamed(m3), "m3 is a member but the inventory does not name it: kept; name it there again, or look for the file of the inventory that is missing: drover does not remove members yet"; got != want {
+	if got, want := unnamed(m3), "m3 is a member but the inventory does not name it: kept; `drover node remove m3` removes it"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -35,10 +35,21 @@ const spread = 50 * time.Millisecond
 // reach opens one connection to each host, all at once within the limit, and does
 // something with it as soon as it is known what: nobody waits for the slowest to
 // connect, and meanwhile the next ones are connected to. One that there is is used
-// again.
+// again, and those to others stay: the fleet's lock may be held by way of one, and a node
+// that the inventory does not name is reached by itself.
 func (s *Session) reach(ctx context.Context, targets []ssh.Target, known func(name string) <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
 	had := s.conns
-	s.conns, s.Away = map[string]*ssh.Conn{}, map[string]error{}
+	s.conns, s.Away = maps.Clone(had), maps.Clone(s.Away)
+	if s.conns == nil {
+		s.conns = map[string]*ssh.Conn{}
+	}
+	if s.Away == nil {
+		s.Away = map[string]error{}
+	}
+	for _, t := range targets {
+		delete(s.conns, t.Name)
+		delete(s.Away, t.Name)
+	}
 	var mu sync.Mutex
 	waiting := s.await()
 	defer waiting.end()
@@ -130,7 +141,8 @@ func (s *Session) hostEnded(sink report.Sink, name, what string, begun time.Time
 // looking is what is done to each host at first.
 const looking = "look"
 
-// targets are how the hosts are reached, and the BIG-IPs that drover configures.
+// targets are how the hosts are reached that the run has to do with, and the BIG-IPs
+// that drover configures.
 func (s *Session) targets() []ssh.Target {
 	var targets []ssh.Target
 	for _, h := range s.Cluster.Hosts() {
@@ -141,7 +153,7 @@ func (s *Session) targets() []ssh.Target {
 			targets = append(targets, s.target(b.Name, b.PeerAddress, b.SSH))
 		}
 	}
-	return targets
+	return slices.DeleteFunc(targets, func(t ssh.Target) bool { return !s.options.Nodes.Concerns(s.Cluster, t.Name) })
 }
 
 func (s *Session) target(name string, address netip.Addr, how inventory.SSH) ssh.Target {
@@ -238,7 +250,17 @@ func (s *Session) wayBy(bundle *trust.Bundle, conns map[string]*ssh.Conn) *clust
 			a.Masters = append(a.Masters, cluster.Master{Name: m.Name, Address: m.Address, Dial: conn.DialContext})
 		}
 	}
+	// Who is to go is asked last: it stops answering on the way.
+	slices.SortStableFunc(a.Masters, func(x, y cluster.Master) int { return cmp.Compare(s.goes(x.Name), s.goes(y.Name)) })
 	return a
+}
+
+// goes is 1 for who is to be removed, and 0 for all others.
+func (s *Session) goes(name string) int {
+	if s.options.Nodes.removes() && s.options.Nodes.has(name) {
+		return 1
+	}
+	return 0
 }
 
 // observers is how many things are observed at once; those on hosts cost nothing,

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,18 +17,15 @@ import (
 
 // Kubeconfig is a kubeconfig for the cluster's operator: a secret, with a
 // certificate made for it. It goes to the inventory's endpoint, or where there is
-// none to the first master that was reached.
-func (s *Session) Kubeconfig() ([]byte, error) {
+// none to the first master whose API server is ready: one that was reached may be none
+// any more.
+func (s *Session) Kubeconfig(ctx context.Context) ([]byte, error) {
 	if s.verdict.Standing != identity.Existing {
 		return nil, fmt.Errorf("there is no cluster %q yet: `drover apply` makes it", s.Cluster.Name)
 	}
 	server := s.Cluster.API.Endpoint
 	if server == "" {
-		m := s.Cluster.KubeMasters[0]
-		if i := slices.IndexFunc(s.Cluster.KubeMasters, func(m inventory.Host) bool { return s.Away[m.Name] == nil }); i >= 0 {
-			m = s.Cluster.KubeMasters[i]
-		}
-		server = netip.AddrPortFrom(m.Address, uint16(s.Cluster.API.Port)).String() //nolint:gosec // a validated port
+		server = netip.AddrPortFrom(s.serving(ctx).Address, uint16(s.Cluster.API.Port)).String() //nolint:gosec // a validated port
 	}
 	name := "operator"
 	if u, err := user.Current(); err == nil {
@@ -42,6 +40,21 @@ func (s *Session) Kubeconfig() ([]byte, error) {
 		Cluster: s.Cluster.Name, Server: "https://" + server, User: name,
 		CA: ca.CertPEM(), Cert: cert, Key: key,
 	}.File()
+}
+
+// serving is a master to go to: one whose API server is ready, or else one that was
+// reached.
+func (s *Session) serving(ctx context.Context) inventory.Host {
+	masters := s.Cluster.KubeMasters
+	for _, fits := range []func(inventory.Host) bool{
+		func(m inventory.Host) bool { return s.Away[m.Name] == nil && s.access.Ready(ctx, m.Name) == nil },
+		func(m inventory.Host) bool { return s.Away[m.Name] == nil },
+	} {
+		if i := slices.IndexFunc(masters, fits); i >= 0 {
+			return masters[i]
+		}
+	}
+	return masters[0]
 }
 
 // RenderBGP is a BIG-IP's side of the peering as ZebOS configuration.

@@ -13,6 +13,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/preflight"
 	"github.com/droverctl/drover/provision/internal/reach"
+	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/survey"
 	"github.com/droverctl/drover/provision/plan"
@@ -116,18 +117,29 @@ func (s *Session) Preflight(ctx context.Context, p plan.Plan) ([]Finding, error)
 		return nil, errors.Join(slices.Collect(maps.Values(away))...)
 	}
 	in := preflight.Inputs{
-		Cluster: s.Cluster, Facts: seen, Others: map[string]preflight.Identity{}, Authorities: s.held(), Now: s.options.Now(),
-	}
-	for name, snap := range s.seen {
-		if _, asked := seen[name]; !asked {
-			in.Others[name] = preflight.Identity{Hostname: snap.Hostname, MachineID: snap.MachineID}
-		}
+		Cluster: s.Cluster, Facts: seen, Others: s.others(seen), Authorities: s.held(), Now: s.options.Now(),
 	}
 	var err error
 	if in.Reach, err = s.reachable(ctx, seen); err != nil {
 		return nil, err
 	}
 	return preflight.Check(in), nil
+}
+
+// others are the hosts that are not judged: as they were seen, and who was not looked at
+// as the cluster knows it.
+func (s *Session) others(judged map[string]Facts) map[string]preflight.Identity {
+	all := map[string]preflight.Identity{}
+	for _, h := range s.Cluster.Hosts() {
+		if _, asked := judged[h.Name]; asked {
+			continue
+		}
+		all[h.Name] = preflight.Identity{MachineID: s.machine(h.Name)}
+		if snap, seen := s.seen[h.Name]; seen {
+			all[h.Name] = preflight.Identity{Hostname: snap.Hostname, MachineID: snap.MachineID}
+		}
+	}
+	return all
 }
 
 // held are the authorities that the run signs with, once there are any.
@@ -142,15 +154,20 @@ func (s *Session) held() map[string][]pki.Description {
 	return held
 }
 
-// touched are the hosts that a plan does something on: waiting is nothing.
+// touched are the hosts that a plan does something on: waiting is nothing, and
+// nothing needs to be well on a host that is to go.
 func (s *Session) touched(p plan.Plan) map[string]bool {
 	touched, hosts := map[string]bool{}, hostNames(s.Cluster)
 	for _, c := range p.Pending() {
-		if name := c.ID.Host(); !c.Condition && hosts[name] {
+		if name := c.ID.Host(); !c.Condition && hosts[name] && !s.leaves(name) {
 			touched[name] = true
 		}
 	}
 	return touched
+}
+
+func (s *Session) leaves(name string) bool {
+	return slices.ContainsFunc(s.leaving, func(n removal.Node) bool { return n.Former == nil && n.Name == name })
 }
 
 // survey asks hosts that were reached what they are, all at once.

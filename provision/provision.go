@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,9 +14,11 @@ import (
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/engine"
+	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/lock"
+	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
@@ -38,6 +42,8 @@ type Options struct {
 	// Grace is how long what is under way may take to end when the run is stopped;
 	// 0 is 30 s.
 	Grace time.Duration
+	// Nodes is what is done to nodes besides, or instead of, what the inventory asks.
+	Nodes NodeTask
 	Now   func() time.Time
 	// Sink is told of each host that is connected to and looked at; may be nil.
 	Sink report.Sink
@@ -56,6 +62,7 @@ type Session struct {
 
 	options   Options
 	conns     map[string]*ssh.Conn
+	at        map[string]netip.Addr // where those were reached that the inventory does not name
 	seen      map[string]facts.Snapshot
 	verdict   identity.Verdict
 	uid       string        // of the cluster, once there is one
@@ -65,13 +72,22 @@ type Session struct {
 	led       chan struct{}   // closed when the first master was looked at
 	ahead     *ahead          // what was asked meanwhile, for the first plan; nil once that is made
 	kept      desired.Kept
+	joining   []desired.Joiner // masters that are to become members of etcd
+	strays    []etcd.Member    // that go before
 	resources []resource.Resource
 	items     []plan.Item // of the resources
 	rendered  desired.Renderings
-	calico    []byte     // its release manifest
-	masters   []string   // that there are, whatever the inventory says
-	holding   *lock.Held // nil: nothing may be changed, unless
-	unlocked  bool       // nobody can have the lock
+	calico    []byte           // its release manifest
+	masters   []string         // that there are, whatever the inventory says
+	holding   *lock.Held       // nil: nothing may be changed, unless
+	unlocked  bool             // nobody can have the lock
+	members   []cluster.Member // that the cluster knows, whatever the inventory says
+	leaving   []removal.Node
+	stayed    []string         // of those, and of whom was to be drained: how they are left
+	gone      map[string]error // why hosts could not be reached that are removed for that
+
+	mu    *sync.Mutex
+	wiped []string // hosts that nothing else of drover's is on any more
 }
 
 // Open connects to every host of the inventory and looks at each, once. Hosts
@@ -92,7 +108,7 @@ func begin(c *inventory.Cluster, o Options) *Session {
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}
-	return &Session{Cluster: c, options: o}
+	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}}
 }
 
 func (s *Session) open(ctx context.Context) (err error) {
@@ -130,7 +146,15 @@ func (s *Session) open(ctx context.Context) (err error) {
 	if err := s.meet(ctx); err != nil {
 		return s.withAway(err)
 	}
-	if len(s.Away) > 0 || !s.kept.Nobody() { // else it is what was wanted at first
+	if s.widens() {
+		return s.Again(ctx)
+	}
+	if err := s.resolve(ctx, bundle); err != nil {
+		return s.withAway(err)
+	}
+	s.warnOfUnreset(ctx)
+	s.warnOfExcluded()
+	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
 		}
@@ -157,7 +181,7 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 	}
 	p, err := plan.Diff(s.Cluster.Name, s.items, have)
 	p.Standing, p.UID = s.Standing(), s.uid
-	p.ByHand = desired.ByHand(s.Cluster, p, nil)
+	p.ByHand = s.byHand(p, nil)
 	return p, err
 }
 
@@ -165,6 +189,9 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 // It ends when the lock is lost.
 func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 	s, ctx := l.session, l.held.Context()
+	if len(l.run.Leaving) > 0 {
+		<-l.begun // who goes on with this run may find them by that alone
+	}
 	s.access.Open() // from here on there is a cluster to ask
 	writers := map[string]host.Writer{}
 	for name, c := range s.conns {
@@ -185,7 +212,8 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Grace: s.options.Grace, Look: s.lookAgain,
 	}
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
-	r.ByHand = desired.ByHand(s.Cluster, p, r.Outcomes)
+	r.ByHand = s.byHand(p, r.Outcomes)
+	s.stayed = s.leave(ctx, p, r)
 	for _, t := range s.targets() {
 		if s.Away[t.Name] != nil {
 			r.Away = append(r.Away, t.Name)
@@ -254,21 +282,50 @@ func (s *Session) Close() {
 // Standing tells whether the cluster is "new", "beginning" or "existing".
 func (s *Session) Standing() string { return string(s.verdict.Standing) }
 
-// want is everything the inventory asks of the hosts that are not away.
+// want is everything the inventory asks of the hosts that are not away, or all that
+// a run about some nodes is to do. Of nodes that are to go nothing is asked; what
+// takes them away is known when they were found.
 func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[string]error) ([]resource.Resource, error) {
-	lock, manifest, err := s.artifacts(ctx)
-	if err != nil {
+	task := s.options.Nodes
+	if task.inService() {
+		return s.service(), nil
+	}
+	steps := removal.Steps{}
+	if len(s.leaving) > 0 {
+		steps = s.removal()
+	}
+	in := desired.Inputs{
+		Cluster: s.remaining(), Bundle: bundle, Kept: s.kept, Joining: s.joining, Strays: s.strays, Now: s.options.Now, Drained: steps.Drained, Gone: steps.Gone,
+		Former:     s.former(steps),
+		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
+		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
+		Leaving: s.leavingMasters(), Emptied: steps.Emptied,
+	}
+	var lists []resource.Resource
+	if task.Verb == NodeRemove && task.onLists(s.Cluster) { // also before it is known who goes: what is wanted says where to look
+		var err error
+		there := in
+		there.Cluster = s.present()
+		if lists, err = desired.Balancers(there); err != nil {
+			return nil, err
+		}
+	}
+	if task.limited() {
+		in.Only = task.has
+		in.Away = func(name string) bool { return away[name] != nil || hostNames(s.Cluster)[name] && !task.has(name) }
+	}
+	if task.Verb == NodeRemove {
+		return slices.Concat(lists, desired.Peerings(in), steps.Resources), nil
+	}
+	var err error
+	if in.Lock, in.CalicoManifest, err = s.artifacts(ctx); err != nil {
 		return nil, err
 	}
-	rs, err := desired.Build(desired.Inputs{
-		Cluster: s.Cluster, Lock: lock, Bundle: bundle, CalicoManifest: manifest,
-		NewCluster: func() bool { return s.verdict.Standing != identity.Existing }, Kept: s.kept, Now: s.options.Now,
-		Away: func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
-	})
+	rs, err := desired.Build(in)
 	if err != nil {
 		return nil, fmt.Errorf("what the inventory asks for: %w", err)
 	}
-	return rs, nil
+	return append(rs, steps.Resources...), nil
 }
 
 func (o Options) filled() Options {

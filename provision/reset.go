@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -146,8 +145,7 @@ func (r *Reset) plan(ctx context.Context) error {
 	return nil
 }
 
-// choose finds the hosts and what drover may have put on them, with a load
-// balancer of their own and without: the endpoint may have been given since.
+// choose finds the hosts and what drover may have put on them.
 func (r *Reset) choose(names []string, bundle *trust.Bundle) error {
 	c := r.session.Cluster
 	var known []string
@@ -159,29 +157,33 @@ func (r *Reset) choose(names []string, bundle *trust.Bundle) error {
 			return fmt.Errorf("the inventory has no host %q: it has %s", name, strings.Join(known, ", "))
 		}
 	}
-	var all []resource.Resource
-	for _, endpoint := range []string{"", cmp.Or(c.API.Endpoint, "any.example.net:6443")} {
-		other := *c
-		other.API.Endpoint = endpoint
-		rs, err := desired.Hosts(desired.Inputs{
-			Cluster: &other, Bundle: bundle, Now: r.session.options.Now, Away: func(string) bool { return false },
-		})
-		if err != nil {
-			return err
-		}
-		all = append(all, rs...)
-	}
-	networks := []netip.Prefix{c.PodCIDR, c.ServiceCIDR}
-	for _, b := range c.BigIPs {
-		networks = append(networks, b.Accept...)
+	all, err := hostResources(c, bundle, r.session.options, func(string) bool { return false })
+	if err != nil {
+		return err
 	}
 	for _, h := range c.Hosts() {
 		if len(names) == 0 || slices.Contains(names, h.Name) {
-			r.Hosts = append(r.Hosts, ResetHost{Name: h.Name, Role: h.Role, host: reset.Of(h.Name, all, networks)})
+			r.Hosts = append(r.Hosts, ResetHost{Name: h.Name, Role: h.Role, host: reset.Of(h.Name, all, networks(c))})
 		}
 	}
 	r.Whole = len(r.Hosts) == len(known)
 	return nil
+}
+
+// hostResources are what drover may have put on the hosts that are not away, with a
+// load balancer of their own and without: the endpoint may have been given since.
+func hostResources(c *inventory.Cluster, bundle *trust.Bundle, o Options, away func(string) bool) ([]resource.Resource, error) {
+	var all []resource.Resource
+	for _, endpoint := range []string{"", cmp.Or(c.API.Endpoint, "any.example.net:6443")} {
+		other := *c
+		other.API.Endpoint = endpoint
+		rs, err := desired.Hosts(desired.Inputs{Cluster: &other, Bundle: bundle, Now: o.Now, Away: away})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rs...)
+	}
+	return all, nil
 }
 
 func (r *Reset) lookForTraces(ctx context.Context) error {

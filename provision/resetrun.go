@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +16,16 @@ import (
 	"github.com/droverctl/drover/provision/internal/bgp"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/engine"
+	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/history"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/reset"
+	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/ssh"
+	"github.com/droverctl/drover/provision/internal/voting"
+	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
 )
 
@@ -166,7 +172,7 @@ func (r *Reset) told(name string, sink report.Sink, do func() error) error {
 func (r *Reset) wipe(ctx context.Context, h ResetHost, sink report.Sink) error {
 	start := r.session.options.Now()
 	if !r.Whole && h.Role == inventory.RoleMaster && r.etcd != nil {
-		if err := r.leaveEtcd(ctx, h.Name); err != nil {
+		if err := r.leaveEtcd(ctx, h.Name, sink); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
@@ -185,7 +191,9 @@ func (r *Reset) wipe(ctx context.Context, h ResetHost, sink report.Sink) error {
 	return nil
 }
 
-func (r *Reset) leaveEtcd(ctx context.Context, name string) error {
+// leaveEtcd takes a master's member away, after a snapshot on a master that stays: those
+// that are kept on this one go with it.
+func (r *Reset) leaveEtcd(ctx context.Context, name string, sink report.Sink) error {
 	client, err := r.etcd.Etcd()
 	if err != nil {
 		return err
@@ -196,12 +204,34 @@ func (r *Reset) leaveEtcd(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range members {
-		if m.Name == name {
-			return client.Remove(ctx, m.ID)
+	// One that never started has no name there, and stands in the way of all that come.
+	m := memberOf(removal.Node{Name: name, Address: r.session.address(name)}, members)
+	if m == nil {
+		return nil
+	}
+	start, going := r.session.options.Now(), r.masters()
+	goes := func(m etcd.Member) bool { return slices.Contains(going, m.Name) }
+	t, err := voting.Take(ctx, r.etcd, r.writer, start, goes)
+	if err != nil {
+		return fmt.Errorf("its etcd is not taken off the cluster's without a snapshot on a master that stays: %w", err)
+	}
+	r.note(sink, start, "a snapshot of etcd is kept on "+t.String())
+	leave := voting.Removal{Member: *m}
+	for _, o := range members {
+		if goes(o) {
+			leave.Heirless = append(leave.Heirless, o.ID)
 		}
 	}
-	return nil
+	return leave.Gone().Perform(ctx, resource.World{Cluster: r.etcd}, plan.Change{})
+}
+
+// writer is the connection to a host that was reached.
+func (r *Reset) writer(name string) (host.Writer, error) {
+	conn := r.session.conns[name]
+	if why := r.session.Away[name]; conn == nil || why != nil {
+		return nil, cmp.Or(why, fmt.Errorf("%s was not reached", name))
+	}
+	return conn, nil
 }
 
 func (r *Reset) removeNode(ctx context.Context, name string) error {

@@ -8,6 +8,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+
 	"github.com/droverctl/drover/cmd/internal/cli"
 )
 
@@ -15,6 +18,8 @@ func main() {
 	// Whoever reads our output may go away, as Puppet does when its timeout
 	// expires; that must not kill drover in the middle of a change.
 	signal.Ignore(syscall.SIGPIPE)
+	// What the Kubernetes client says beside its errors is not for operators.
+	klog.SetLogger(logr.Discard())
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

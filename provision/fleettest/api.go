@@ -43,6 +43,7 @@ type api struct {
 	fault   hosttest.Fault             // of the one of its number
 	servers map[string]*httptest.Server
 
+	watcher  atomic.Pointer[func(string)] // is told of each request before it is answered
 	requests atomic.Int64
 }
 
@@ -65,6 +66,34 @@ func (a *api) close() {
 	}
 }
 
+// forget ends what serves at a host's address.
+func (a *api) forget(address string) {
+	a.mu.Lock()
+	var gone []*httptest.Server
+	for _, port := range []string{apiPort, etcdPort} {
+		if s := a.servers[address+":"+port]; s != nil {
+			gone = append(gone, s)
+		}
+		delete(a.servers, address+":"+port)
+	}
+	a.mu.Unlock()
+	for _, s := range gone {
+		s.CloseClientConnections()
+		s.Close()
+	}
+}
+
+// spoke has a host's Node keep what its kubelet has said, when that is gone.
+func (a *api) spoke(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for k, objects := range a.objects {
+		if o := objects["/"+name]; k.kind == "Node" && o != nil {
+			objects["/"+name] = a.shown(k, o)
+		}
+	}
+}
+
 // The ports on which more is played than that somebody listens.
 const (
 	apiPort  = "6443"
@@ -79,7 +108,9 @@ func (a *api) dial(ctx context.Context, h *Host, port string) (net.Conn, error) 
 	case apiPort:
 		handler, cert, ca = a, "apiserver", "ca.crt"
 	case etcdPort:
-		handler, cert, ca = newEtcd(a.fleet), "etcd/server", "etcd/ca.crt"
+		if h.etcdRuns.Load() {
+			handler, cert, ca = newEtcd(a.fleet, h), "etcd/server", "etcd/ca.crt"
+		}
 	}
 	if handler == nil || !h.serves.Load() && cert == "apiserver" {
 		return nil, errors.New("connection refused")
@@ -94,7 +125,7 @@ func (a *api) dial(ctx context.Context, h *Host, port string) (net.Conn, error) 
 func (a *api) server(h *Host, port string, handler http.Handler, cert, ca string) (*httptest.Server, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s := a.servers[h.Name+":"+port]; s != nil {
+	if s := a.servers[h.Address+":"+port]; s != nil {
 		return s, nil
 	}
 	files := h.Machine.State().Files
@@ -110,7 +141,7 @@ func (a *api) server(h *Host, port string, handler http.Handler, cert, ca string
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // whoever is killed says no goodbye
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
 	s.StartTLS()
-	a.servers[h.Name+":"+port] = s
+	a.servers[h.Address+":"+port] = s
 	return s, nil
 }
 
@@ -121,6 +152,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.requests.Add(1)
+	if told := a.watcher.Load(); told != nil {
+		(*told)(r.Method + " " + r.URL.Path)
+	}
 	fault := a.due(r)
 	if fault.Do != "" && fault.When == hosttest.Before {
 		a.strike(fault, w, r)
@@ -159,10 +193,13 @@ func (a *api) answer(r *http.Request, body []byte) (int, any) {
 	defer a.mu.Unlock()
 	key := namespace + "/" + name
 	have := a.objects[k][key]
+	if len(path) > 1 && path[len(path)-1] == "eviction" {
+		return a.evict(k, key, body)
+	}
 	switch r.Method {
 	case http.MethodGet:
 		if name == "" {
-			return http.StatusOK, a.list(k, namespace)
+			return http.StatusOK, a.list(k, namespace, r.URL.Query().Get("fieldSelector"))
 		}
 		if have == nil {
 			return failure(http.StatusNotFound, "NotFound", key)
@@ -172,7 +209,10 @@ func (a *api) answer(r *http.Request, body []byte) (int, any) {
 		if have == nil {
 			return failure(http.StatusNotFound, "NotFound", key)
 		}
-		delete(a.objects[k], key)
+		if k == pods && a.stays(key, body) {
+			return http.StatusOK, have
+		}
+		a.remove(k, key)
 		return http.StatusOK, have
 	}
 	given, err := decode(body)
@@ -271,10 +311,10 @@ func failure(code int, reason, message string) (int, any) {
 	return code, object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code}
 }
 
-func (a *api) list(k kind, namespace string) object {
+func (a *api) list(k kind, namespace, selector string) object {
 	items := []any{}
 	for _, key := range slices.Sorted(maps.Keys(a.objects[k])) {
-		if namespace == "" || strings.HasPrefix(key, namespace+"/") {
+		if (namespace == "" || strings.HasPrefix(key, namespace+"/")) && onNode(a.objects[k][key], selector) {
 			items = append(items, a.shown(k, a.objects[k][key]))
 		}
 	}
@@ -284,19 +324,25 @@ func (a *api) list(k kind, namespace string) object {
 	return object{"kind": k.kind + "List", "apiVersion": k.groupVersion(), "metadata": object{"resourceVersion": strconv.Itoa(a.last)}, "items": items}
 }
 
-// blocks are those that Calico would have given to the nodes that run.
+// blocks are those that Calico would have given to the nodes that run, or ran. It
+// takes them back when the Node is gone; those of a machine that another has the place
+// of stay until then.
 func (a *api) blocks(k kind) []any {
 	items := []any{}
 	for i, h := range a.fleet.Hosts {
-		if h.joined.Load() {
+		node := a.objects[nodes]["/"+h.Name]
+		if node != nil && (h.joined.Load() || h.dead.Load() || h.wiped.Load() || h.former != "" && metadata(node)["uid"] == h.former) {
 			items = append(items, object{
 				"kind": k.kind, "apiVersion": k.groupVersion(), "metadata": object{"name": h.Name},
-				"spec": object{"node": h.Name, "state": "confirmed", "cidr": fmt.Sprintf("10.%d.%d.%d/26", 128+i>>10, i>>2&255, i&3<<6)},
+				"spec": object{"node": h.Name, "state": "confirmed", "cidr": blockOf(i)},
 			})
 		}
 	}
 	return items
 }
+
+// blockOf is the block of one host of a fleet.
+func blockOf(i int) string { return fmt.Sprintf("10.%d.%d.%d/26", 128+i>>10, i>>2&255, i&3<<6) }
 
 // shown is an object with the status that a cluster would give it in which
 // everything comes up at once.
@@ -306,17 +352,30 @@ func (a *api) shown(k kind, o object) object {
 	switch k.kind {
 	case "Node":
 		h := a.fleet.Host(name)
-		if h == nil || !h.joined.Load() {
+		if h == nil || !h.joined.Load() && !h.dead.Load() && !h.wiped.Load() {
 			return o
 		}
+		ready := "True"
+		switch {
+		case h.dead.Load(), h.wiped.Load():
+			ready = "Unknown"
+		case h.complains.Load():
+			ready = "False"
+		}
 		status = object{
-			"conditions": []any{object{"type": "Ready", "status": "True"}},
-			"addresses":  []any{object{"type": "InternalIP", "address": h.Address}},
-			"nodeInfo":   object{"kubeletVersion": "v1.37.2"},
+			"allocatable": object{"cpu": "4", "memory": "8Gi", "pods": "110"},
+			"conditions":  []any{object{"type": "Ready", "status": ready}},
+			"addresses":   []any{object{"type": "InternalIP", "address": h.Address}},
+			"nodeInfo":    object{"kubeletVersion": "v1.37.2", "machineID": h.machineID()},
 		}
 	case "Deployment":
 		spec, _ := o["spec"].(object)
 		status = object{"updatedReplicas": spec["replicas"], "replicas": spec["replicas"], "availableReplicas": spec["replicas"]}
+	case "Pod":
+		if o["status"] != nil {
+			return o
+		}
+		status = object{"phase": "Running", "podIP": "10.128.0.9"}
 	case "CustomResourceDefinition":
 		status = object{"conditions": []any{object{"type": "Established", "status": "True"}}}
 	default:

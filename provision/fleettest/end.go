@@ -24,7 +24,7 @@ func (f *Fleet) End() string {
 	for _, h := range f.Hosts {
 		s := h.Machine.State()
 		for _, name := range slices.Sorted(maps.Keys(s.Files)) {
-			if hosttest.OfLock(name) { // of runs, not of the cluster
+			if hosttest.OfLock(name) || strings.HasPrefix(name, snapshotDir) { // of runs, not of the cluster
 				continue
 			}
 			file := s.Files[name]
@@ -139,4 +139,17 @@ func Said(o map[string]any) string {
 		return err.Error()
 	}
 	return alike(string(text))
+}
+
+// UID is that of an object without a namespace, "" when there is none.
+func (f *Fleet) UID(of, name string) string {
+	f.api.mu.Lock()
+	defer f.api.mu.Unlock()
+	for k, objects := range f.api.objects {
+		if o := objects["/"+name]; k.kind == of && o != nil {
+			uid, _ := metadata(o)["uid"].(string)
+			return uid
+		}
+	}
+	return ""
 }

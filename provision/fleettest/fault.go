@@ -3,6 +3,7 @@ package fleettest
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/droverctl/drover/provision/host/hosttest"
@@ -13,18 +14,22 @@ type Saved struct {
 	hosts   []savedHost
 	objects map[kind]map[string]object
 	last    int
+	members []etcdMember
 }
 
 type savedHost struct {
-	state          hosttest.State
-	joined, serves bool
+	state                hosttest.State
+	joined, serves, dead bool
+	etcdRuns, wiped      bool
 }
 
 // Save keeps what the fleet holds.
 func (f *Fleet) Save() Saved {
-	s := Saved{hosts: each(f, func(h *Host) savedHost {
-		return savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load()}
-	})}
+	var s Saved
+	for _, h := range f.machines() {
+		s.hosts = append(s.hosts, savedHost{h.Machine.State(), h.joined.Load(), h.serves.Load(), h.dead.Load(), h.etcdRuns.Load(), h.wiped.Load()})
+	}
+	s.members = f.etcds.list()
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()
 	s.objects, s.last = cloned(f.api.objects), f.api.last
@@ -35,16 +40,31 @@ func (f *Fleet) Save() Saved {
 // is still at work on it ends first: no drover may run.
 func (f *Fleet) Restore(s Saved) {
 	f.api.close()
-	for i, h := range f.Hosts {
+	for i, h := range f.machines() {
 		h.Server.Settle()
 		h.Machine.Restore(s.hosts[i].state)
 		h.joined.Store(s.hosts[i].joined)
 		h.serves.Store(s.hosts[i].serves)
+		h.etcdRuns.Store(s.hosts[i].etcdRuns)
+		h.dead.Store(s.hosts[i].dead)
+		h.wiped.Store(s.hosts[i].wiped)
 	}
+	f.etcds.mu.Lock()
+	f.etcds.members, f.etcds.changes = slices.Clone(s.members), nil
+	f.etcds.due = 0
+	f.etcds.lead.Store(0)
+	f.etcds.mu.Unlock()
 	f.api.mu.Lock()
 	defer f.api.mu.Unlock()
 	f.api.objects, f.api.last = cloned(s.objects), s.last
 	f.api.writes, f.api.fault = 0, hosttest.Fault{}
+}
+
+// machines are all that run, the inventory's first.
+func (f *Fleet) machines() []*Host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Concat(f.Hosts, f.supplanted)
 }
 
 // cloned are the same objects, in maps of their own.
@@ -75,6 +95,10 @@ func (f *Fleet) InjectWrite(fault hosttest.Fault) {
 	}
 	f.api.fault = fault
 }
+
+// Watch has somebody told of each request to the API, METHOD PATH, before it is answered:
+// the moment for something to happen meanwhile.
+func (f *Fleet) Watch(told func(request string)) { f.api.watcher.Store(&told) }
 
 // Mend has nothing go wrong any more, on hosts and with the API.
 func (f *Fleet) Mend() {

@@ -7,14 +7,17 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,9 +52,15 @@ type Fleet struct {
 	known  []byte
 	mirror string
 	api    *api
+	etcds  *etcds
+	// dropped are hosts that the inventory does not name any more.
+	dropped []string
+	ways    []string // of ssh_config, to machines that the inventory does not have
+	muted   atomic.Pointer[func()]
 
-	mu     sync.Mutex
-	byName map[string]*Host
+	mu         sync.Mutex
+	byName     map[string]*Host
+	supplanted []*Host // that run on, and another machine has the name of
 }
 
 // New makes a fleet of bare hosts, with the digests locked of what they are to
@@ -59,7 +68,7 @@ type Fleet struct {
 func New(tb testing.TB, binary string, conf Config) *Fleet {
 	tb.Helper()
 	f := &Fleet{Dir: tb.TempDir(), Home: tb.TempDir(), tb: tb, conf: conf, byName: map[string]*Host{}}
-	f.api = newAPI(f)
+	f.api, f.etcds = newAPI(f), &etcds{fleet: f}
 	if err := f.makeKey(); err != nil {
 		tb.Fatal(err)
 	}
@@ -80,8 +89,6 @@ func New(tb testing.TB, binary string, conf Config) *Fleet {
 		f.add(fmt.Sprintf("kube-master-%d", n+1), fmt.Sprintf("10.64.0.%d", n+1), true)
 	}
 	f.Add(conf.Nodes)
-	// No machine may have a loopback address; the operator's own ssh_config may.
-	f.write(filepath.Join(f.Home, ".ssh", "config"), []byte("HostName 127.0.0.1\n"))
 	if out, err := f.Command(binary, "artifacts", "lock").CombinedOutput(); err != nil {
 		tb.Fatalf("locking artifacts: %v\n%s", err, out)
 	}
@@ -95,6 +102,87 @@ func (f *Fleet) Add(nodes int) {
 		n := len(f.Hosts) - f.conf.Masters
 		f.add(fmt.Sprintf("kube-node-%d", n+1), fmt.Sprintf("10.64.%d.%d", 1+n/250, 1+n%250), false)
 	}
+	f.save()
+}
+
+// AddMasters has more masters in the inventory, bare.
+func (f *Fleet) AddMasters(masters int) {
+	f.tb.Helper()
+	for range masters {
+		n := f.conf.Masters
+		f.add(fmt.Sprintf("kube-master-%d", n+1), fmt.Sprintf("10.64.0.%d", n+1), true)
+		f.mu.Lock()
+		last := f.Hosts[len(f.Hosts)-1]
+		f.Hosts = slices.Insert(f.Hosts[:len(f.Hosts)-1], n, last)
+		f.conf.Masters++
+		f.mu.Unlock()
+	}
+	f.save()
+}
+
+// Replace puts another machine, bare, in the place of one: with its name and its
+// address. The one that there was is gone.
+func (f *Fleet) Replace(name string) {
+	f.tb.Helper()
+	old := f.Host(name)
+	f.api.forget(old.Address)
+	old.gone.Store(true)
+	old.Server.CutAll()
+	if !old.Master { // its kubelet is not heard of any more
+		old.dead.Store(old.joined.Swap(false))
+	}
+	f.instead(old, old.Address)
+}
+
+// Supplant puts another machine, bare, in the place of one: with its name, at another
+// address. The one that there was is as it was, at the address that it has, where the
+// operator's ssh_config knows the way to it; it is returned.
+func (f *Fleet) Supplant(name, address string) *Host {
+	f.tb.Helper()
+	old := f.Host(name)
+	f.mu.Lock()
+	f.supplanted = append(f.supplanted, old)
+	f.mu.Unlock()
+	f.way(old)
+	f.instead(old, address)
+	return old
+}
+
+// way has the operator's ssh_config know the way to a machine by its address.
+func (f *Fleet) way(h *Host) {
+	f.ways = append(f.ways, fmt.Sprintf("Host %s\n  Port %d\n", h.Address, h.Server.Port))
+}
+
+// PowerOffFormer ends a machine that another has the name of, as Supplant returned it. Its
+// Node says after a while that its kubelet is not heard of.
+func (f *Fleet) PowerOffFormer(old *Host) {
+	old.joined.Store(false)
+	old.Server.Vanish(true)
+	old.ends()
+	f.api.mu.Lock()
+	defer f.api.mu.Unlock()
+	if o := f.api.objects[nodes]["/"+old.Name]; o != nil {
+		silent := maps.Clone(o)
+		status, _ := o["status"].(object)
+		silent["status"] = maps.Clone(status)
+		silent["status"].(object)["conditions"] = []any{object{"type": "Ready", "status": "Unknown"}}
+		f.api.objects[nodes]["/"+old.Name] = silent
+	}
+}
+
+func (f *Fleet) instead(old *Host, address string) {
+	name := old.Name
+	f.api.spoke(name)
+	f.mu.Lock()
+	i := slices.Index(f.Hosts, old)
+	f.mu.Unlock()
+	f.add(name, address, old.Master)
+	h := f.Host(name)
+	h.generation, h.former = old.generation+1, f.UID("Node", name)
+	f.mu.Lock()
+	f.Hosts[i] = h
+	f.Hosts = f.Hosts[:len(f.Hosts)-1]
+	f.mu.Unlock()
 	f.save()
 }
 
@@ -156,7 +244,7 @@ func (f *Fleet) add(name, address string, master bool) {
 func (f *Fleet) save() {
 	var hcl, masters strings.Builder
 	for _, h := range f.Hosts {
-		if h.Master {
+		if h.Master && !slices.Contains(f.dropped, h.Name) {
 			fmt.Fprintf(&masters, "%q, ", h.Name)
 		}
 	}
@@ -177,6 +265,9 @@ ssh {
 }
 %s`, strings.TrimSuffix(masters.String(), ", "), f.mirror, f.Artifacts, f.KeyFile, f.Settings)
 	for _, h := range f.Hosts {
+		if slices.Contains(f.dropped, h.Name) {
+			continue
+		}
 		kind := "kube_node"
 		if h.Master {
 			kind = "kube_master"
@@ -185,6 +276,8 @@ ssh {
 	}
 	f.write(filepath.Join(f.Dir, "inventory.hcl"), []byte(hcl.String()))
 	f.write(filepath.Join(f.Dir, "known_hosts"), f.known)
+	// No machine may have a loopback address; the operator's own ssh_config may.
+	f.write(filepath.Join(f.Home, ".ssh", "config"), []byte("HostName 127.0.0.1\n"+strings.Join(f.ways, "")))
 }
 
 func (f *Fleet) write(name string, content []byte) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,12 +27,22 @@ type Host struct {
 	Machine       *hosttest.Host
 	Server        *hosttest.Server
 
-	fleet   *Fleet
-	joined  atomic.Bool // its kubelet runs and has its certificate
-	serves  atomic.Bool // its API server runs
-	listens atomic.Bool // for the time of a preflight
-	copies  copies
-	probe   answer
+	generation int    // how many machines have had its name before
+	former     string // the UID of the Node that the one before was
+
+	fleet    *Fleet
+	etcdRuns atomic.Bool // its etcd is up
+	joined   atomic.Bool // its kubelet runs and has its certificate
+	serves   atomic.Bool // its API server runs
+	gone     atomic.Bool // another machine is in its place
+	listens  atomic.Bool // for the time of a preflight
+	dead     atomic.Bool // it had joined, and has lost its power
+	wiped    atomic.Bool // it had joined, and was reset: its Node says what it has said
+
+	complains atomic.Bool  // its kubelet says that it is not Ready
+	late      atomic.Int32 // how often it is still found to have no routes to others' pods
+	copies    copies
+	probe     answer
 }
 
 func newHost(f *Fleet, name, address string, master bool) *Host {
@@ -51,14 +63,29 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 		return host.Result{Stdout: []byte("active\n")}
 	})
 	m.HandleScript("# drover fan-out end", h.copies.end)
+	bare := m.State()
+	m.HandleScript("# drover reset look", func(s *hosttest.State, _ hosttest.Call) host.Result { return traces(s, bare) })
+	m.HandleScript("# drover reset", func(s *hosttest.State, _ hosttest.Call) host.Result { return h.wipe(s, bare) })
+	m.Handle("drover-forget", func(s *hosttest.State, _ hosttest.Call) host.Result {
+		maps.DeleteFunc(s.Files, func(name string, _ hosttest.File) bool { return hosttest.OfLock(name) })
+		if len(s.Below(membership)) == 1 { // the directory itself
+			delete(s.Files, membership)
+		}
+		return host.Result{}
+	})
 	m.HandleScript("drover() {", h.deed)
 	// What sh does when the connection is lost before any of its script has come.
 	m.HandleScript("", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("systemctl", h.systemctl)
 	m.Handle("journalctl", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("install", install)
+	m.Handle("ip", h.routes)
 	m.Handle("drover-pull", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.Handle("drover-appears", appears)
+	m.Handle("drover-etcd-snapshot", h.snapshot)
+	m.Handle("drover-retire", h.retire)
+	m.Handle("drover-life", life)
+	m.Handle("drover-etcd-snapshot-read", readSnapshot)
 	conf := hosttest.Config{Keys: []ssh.PublicKey{f.key}, Latency: f.conf.Latency, Bandwidth: f.conf.Bandwidth, Tunnel: f.tunnel}
 	if f.conf.Host != nil {
 		f.conf.Host(name, &conf)
@@ -77,7 +104,10 @@ func (f *Fleet) tunnel(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range f.Hosts[:f.conf.Masters] {
+	f.mu.Lock()
+	masters := slices.Concat(f.Hosts[:f.conf.Masters], f.supplanted)
+	f.mu.Unlock()
+	for _, h := range masters {
 		if h.Address != to || port != apiPort && port != etcdPort {
 			continue
 		}
@@ -85,6 +115,9 @@ func (f *Fleet) tunnel(ctx context.Context, addr string) (net.Conn, error) {
 		if err == nil || !h.listens.Load() {
 			return conn, err
 		}
+	}
+	if f.speechless(to) {
+		return nil, errNoAnswer
 	}
 	near, far := net.Pipe()
 	far.Close()
@@ -184,8 +217,10 @@ func (h *Host) start(s *hosttest.State, unit string, enable bool) host.Result {
 	}
 	switch unit {
 	case manifests.EtcdUnit:
-		if err := s.MakeDirs(manifests.EtcdDataDir + "/member/wal"); err != nil {
-			h.fleet.tb.Errorf("fleettest: %s: %v", h.Name, err)
+		if err := h.fleet.etcds.begin(h, s); err != nil {
+			u.Active = false
+			s.Units[unit] = u
+			return host.Result{Exit: 1, Stderr: []byte("etcd on " + h.Name + ": " + err.Error() + "\n")}
 		}
 	case manifests.APIServerUnit:
 		h.serves.Store(true)
@@ -197,6 +232,7 @@ func (h *Host) start(s *hosttest.State, unit string, enable bool) host.Result {
 		if _, has := s.Files[client]; has {
 			put(manifests.KubeletPKIDir + "/kubelet-server-current.pem")
 			h.joined.Store(true)
+			h.wiped.Store(false)
 		}
 	}
 	return host.Result{}
@@ -215,6 +251,9 @@ func (h *Host) systemctl(s *hosttest.State, c hosttest.Call) host.Result {
 		}
 		return host.Result{Stdout: []byte("inactive\n"), Exit: 3}
 	case "try-restart":
+		if _, there := s.Files[manifests.UnitDir+"/"+c.Argv[2]]; !there {
+			return host.Result{Exit: 5, Stderr: []byte("Failed to try-restart " + c.Argv[2] + ": Unit " + c.Argv[2] + " not found.\n")}
+		}
 		if !unit.Active {
 			return host.Result{}
 		}

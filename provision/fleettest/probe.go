@@ -38,6 +38,13 @@ func (h *Host) probed(s *hosttest.State, c hosttest.Call) host.Result {
 	return host.Result{Stdout: text}
 }
 
+func (h *Host) machineID() string {
+	if h.generation > 0 {
+		return digest(fmt.Sprint(h.Name, " ", h.generation))[:32]
+	}
+	return digest(h.Name)[:32]
+}
+
 // asked are the sections of a probe's script, by their names.
 func asked(script string) (map[string]string, error) {
 	sections := map[string]string{}
@@ -80,7 +87,7 @@ func (h *Host) tell(s *hosttest.State, script string) ([]byte, error) {
 	}
 	section := func(name string) { fmt.Fprintf(&out, "@@drover@@ %s\n", name) }
 	section("values")
-	fmt.Fprintf(&out, "==> /etc/machine-id <==\n%s\n\n==> /proc/sys/kernel/hostname <==\n%s\n", digest(h.Name)[:32], h.Name)
+	fmt.Fprintf(&out, "==> /etc/machine-id <==\n%s\n\n==> /proc/sys/kernel/hostname <==\n%s\n", h.machineID(), h.Name)
 	for _, file := range words(sections["values"], "head -v -n 1 -- ", " 2>") {
 		if key, ok := strings.CutPrefix(file, "/proc/sys/"); ok && file != "/proc/sys/kernel/hostname" {
 			v, set := s.Sysctls[strings.ReplaceAll(key, "/", ".")]

@@ -1,8 +1,10 @@
 package labtest
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -110,6 +112,63 @@ func TestRouterPeersAsABigIP(t *testing.T) {
 			})
 			l.clientFails(t, p.router, target)
 		})
+	}
+}
+
+// A connection goes by the host that its first packet went by, also when the routes are
+// others by then; the next one goes by them.
+func TestRouterKeepsConnections(t *testing.T) {
+	const router, client, target = "f5-a", "f5-a-client", "10.125.0.1"
+	l := shared(t)
+	s := l.status(t)
+	hosts := []string{"kube-node-1", "kube-node-2"}
+	for _, h := range hosts {
+		l.SSH(t, h, fmt.Sprintf(`sudo sh -ec '
+			ip addr replace %s/32 dev lo
+			systemd-run --quiet --unit=echo socat TCP-LISTEN:8081,fork,reuseaddr SYSTEM:"while read -r _; do hostname; done"'`, target))
+		t.Cleanup(func() { l.Run(t, "ssh", h, "sudo systemctl stop echo; sudo ip addr del "+target+"/32 dev lo") })
+	}
+	by := func(host string) {
+		t.Helper()
+		l.SSH(t, router, fmt.Sprintf("ip route replace %s/32 via %s", target, s.machine(t, host).Address))
+	}
+	t.Cleanup(func() { l.Run(t, "ssh", router, "ip route del "+target+"/32") })
+	open := func() (ask func() string) {
+		t.Helper()
+		var conn net.Conn
+		err := within(l.Namespace(client), func() (err error) {
+			conn, err = net.DialTimeout("tcp", target+":8081", 5*time.Second)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		lines := bufio.NewReader(conn)
+		return func() string {
+			t.Helper()
+			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			if _, err := fmt.Fprintln(conn); err != nil {
+				t.Error(err)
+			}
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Error(err)
+			}
+			return strings.TrimSpace(line)
+		}
+	}
+	by(hosts[0])
+	first := open()
+	if got := first(); got != hosts[0] {
+		t.Errorf("%q answers, and the route is by %s", got, hosts[0])
+	}
+	by(hosts[1])
+	if got := first(); got != hosts[0] {
+		t.Errorf("%q answers, and the connection is with %s", got, hosts[0])
+	}
+	if got := open()(); got != hosts[1] {
+		t.Errorf("%q answers, and the route is by %s", got, hosts[1])
 	}
 }
 

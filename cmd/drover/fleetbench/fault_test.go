@@ -3,9 +3,11 @@ package fleetbench
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,28 +22,62 @@ import (
 	"github.com/droverctl/drover/provision/host/hosttest"
 )
 
-// scene is what drover is disturbed at: an apply on a fleet that something was done
-// to before.
+// scene is what drover is disturbed at: an apply, unless it is another command, on a
+// fleet that something was done to before.
 type scene struct {
 	name   string
 	nodes  int
 	before func(*testing.T, *fleettest.Fleet)
+	// masters is how many there are at first, 1 when 0, and command what is disturbed, an
+	// apply when empty; it is run again, then.
+	masters int
+	command []string
 }
 
-// scenes are a cluster that is made, one that gets a node, and one on which things
-// have changed and are to change.
+// gone is the host that is taken out of the cluster, if one is: what is left of its
+// running kernel's settings is not drover's.
+func (s scene) gone() string {
+	if len(s.command) != 3 || s.command[1] != "remove" {
+		return ""
+	}
+	return s.command[2]
+}
+
+func (s scene) args() []string {
+	if len(s.command) == 0 {
+		return []string{"apply", "--auto-approve"}
+	}
+	return append(slices.Clone(s.command), "--auto-approve")
+}
+
+// scenes are a cluster that is made, one that gets a node or a master, one of which a
+// master is replaced or removed or a node removed, and one on which things have changed and are to change.
 func scenes() []scene {
 	return []scene{
-		{"bootstrap", 1, func(*testing.T, *fleettest.Fleet) {}},
-		{"add", 0, func(t *testing.T, f *fleettest.Fleet) {
+		{name: "bootstrap", nodes: 1, before: func(*testing.T, *fleettest.Fleet) {}},
+		{name: "add", before: func(t *testing.T, f *fleettest.Fleet) {
 			apply(t, f)
 			f.Add(1)
 		}},
-		{"fan-out", 2, func(_ *testing.T, f *fleettest.Fleet) {
+		{name: "add-a-master", before: func(t *testing.T, f *fleettest.Fleet) {
+			apply(t, f)
+			f.AddMasters(1)
+		}},
+		{name: "replace-a-master", masters: 3, command: []string{"node", "replace", "kube-master-1"}, before: func(t *testing.T, f *fleettest.Fleet) {
+			apply(t, f)
+			f.Replace("kube-master-1")
+		}},
+		{name: "remove-a-master", masters: 3, command: []string{"node", "remove", "kube-master-1"}, before: apply},
+		{name: "remove", nodes: 2, command: []string{"node", "remove", "kube-node-2"}, before: func(t *testing.T, f *fleettest.Fleet) {
+			apply(t, f)
+			f.Run(fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web"},
+				fleettest.Pod{Namespace: "web", Name: "web-b", Node: "kube-node-2", Set: "web"})
+		}},
+		{name: "fan-out", nodes: 2, before: func(_ *testing.T, f *fleettest.Fleet) {
 			f.Artifacts = pushed
 			f.Add(0)
 		}},
-		{"change", 1, func(t *testing.T, f *fleettest.Fleet) {
+		{name: "change", nodes: 1, before: func(t *testing.T, f *fleettest.Fleet) {
 			apply(t, f)
 			f.Settings = "kubelet { max_pods = 50 }\n"
 			f.Add(0)
@@ -135,15 +171,21 @@ func strikes(f *fleettest.Fleet) []strike {
 	return all
 }
 
-// some are those that fit into a run of the tests: one of each kind, the first.
-func some(all []strike) []strike {
+// parts is in how many days every kind has been in every scene.
+const parts = 3
+
+// some are those that fit into a run of the tests: of the first of each kind every third,
+// others in the next scene, and others tomorrow.
+func some(all []strike, turn int) []strike {
+	first := map[string]strike{}
+	for _, s := range slices.Backward(all) {
+		first[s.kind()] = s
+	}
 	var chosen []strike
-	seen := map[string]bool{}
-	for _, s := range all {
-		if !seen[s.kind()] {
-			chosen = append(chosen, s)
+	for i, kind := range slices.Sorted(maps.Keys(first)) {
+		if (i+turn)%parts == 0 {
+			chosen = append(chosen, first[kind])
 		}
-		seen[s.kind()] = true
 	}
 	if testing.Short() {
 		chosen = chosen[:1]
@@ -154,15 +196,16 @@ func some(all []strike) []strike {
 // theatre is a fleet on which a scene is played over and over.
 type theatre struct {
 	*fleettest.Fleet
-	before fleettest.Saved
+	scene
+	saved fleettest.Saved
 }
 
 func newTheatre(t *testing.T, s scene) theatre {
 	t.Helper()
-	f := fleettest.New(t, drover, fleettest.Config{Masters: 1, Nodes: s.nodes})
+	f := fleettest.New(t, drover, fleettest.Config{Masters: max(s.masters, 1), Nodes: s.nodes})
 	s.before(t, f)
-	th := theatre{f, f.Save()}
-	f.Restore(th.before)
+	th := theatre{f, s, f.Save()}
+	f.Restore(th.saved)
 	return th
 }
 
@@ -177,25 +220,27 @@ func apply(t *testing.T, f *fleettest.Fleet) {
 // each time disturbed at another operation of a host or another request to the API:
 // it fails, hangs, loses the connection, the host is rebooted, its disk is full from
 // then on until the run has ended, or drover is killed; right before it has taken
-// effect or right after. Whatever it was, the next apply finishes, and the end is that
-// of the undisturbed run. All operations with DROVER_SOAK, else one of each kind,
-// chosen by DROVER_SEED.
+// effect or right after. Whatever it was, the same command finishes then, and the end is that
+// of the undisturbed run. All operations with DROVER_SOAK, else some, chosen by
+// DROVER_SEED: one of each kind in every third scene.
 func TestDisturbedAnywhere(t *testing.T) {
 	seed, err := strconv.ParseUint(os.Getenv("DROVER_SEED"), 10, 64)
 	if err != nil {
 		seed = uint64(time.Now().Unix() / 86400)
 	}
-	for _, s := range scenes() {
+	for n, s := range scenes() {
 		t.Run(s.name, func(t *testing.T) {
 			theatres := []theatre{newTheatre(t, s)}
-			apply(t, theatres[0].Fleet)
+			if out, err := theatres[0].Command(drover, s.args()...).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
 			end, all := theatres[0].End(), strikes(theatres[0].Fleet)
 			// In any order: the soak that is ended early has seen some of everything.
 			r := rand.New(rand.NewPCG(seed, 1))
 			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 			chosen := all
 			if os.Getenv("DROVER_SOAK") == "" {
-				chosen = some(all)
+				chosen = some(all, n+int(seed%parts))
 			}
 			for range min(runtime.NumCPU(), len(chosen)) - 1 {
 				theatres = append(theatres, newTheatre(t, s))
@@ -236,10 +281,10 @@ func play(t *testing.T, theatres []theatre, chosen []strike, end string) {
 	}
 }
 
-// disturb plays a scene, disturbed, and then an apply that is not.
+// disturb plays a scene, disturbed, and then the same command, which is not.
 func (th theatre) disturb(t *testing.T, one strike, end string, struck *atomic.Int64) {
-	th.Restore(th.before)
-	c := th.Command(drover, "apply", "--auto-approve")
+	th.Restore(th.saved)
+	c := th.Command(drover, th.args()...)
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	running := make(chan *os.Process, 1)
@@ -264,11 +309,12 @@ func (th theatre) disturb(t *testing.T, one strike, end string, struck *atomic.I
 		t.Fatalf("the disturbed run did not end\n%s", out.String())
 	}
 	th.Mend()
-	last, failed := th.Command(drover, "apply", "--auto-approve").CombinedOutput()
+	last, failed := th.Command(drover, th.args()...).CombinedOutput()
 	if failed != nil {
-		t.Fatalf("the next apply did not finish: %v\n%s\nthe disturbed one: %v\n%s", failed, last, err, out.String())
+		t.Fatalf("the next one did not finish: %v\n%s\nthe disturbed one: %v\n%s", failed, last, err, out.String())
 	}
-	if diff := cmp.Diff(strings.Split(end, "\n"), strings.Split(th.End(), "\n")); diff != "" {
+	gone := th.gone()
+	if diff := cmp.Diff(strings.Split(onDisk(end, gone), "\n"), strings.Split(onDisk(th.End(), gone), "\n")); diff != "" {
 		t.Errorf("another end than undisturbed (-) after %v:\n%s\n%s", err, diff, out.String())
 	}
 }

@@ -201,14 +201,15 @@ func (c *cluster) routesHeldWithout(t *testing.T, off string) error {
 		if len(blocks[node]) == 0 {
 			errs = append(errs, fmt.Errorf("%s has no block", node))
 		}
-		want[serviceCIDR] = append(want[serviceCIDR], c.address(node))
+		want[serviceCIDR] = append(want[serviceCIDR], c.at(node))
 	}
+	slices.Sort(want[serviceCIDR])
 	for host, own := range blocks { // masters that carry pods have blocks, too
 		for _, b := range own {
 			if !strings.HasSuffix(b, "/26") {
 				errs = append(errs, fmt.Errorf("%s has block %s", host, b))
 			}
-			want[b] = []string{c.address(host)}
+			want[b] = []string{c.at(host)}
 		}
 	}
 	for _, router := range c.routers() {

@@ -23,11 +23,14 @@
 //	disturbed anywhere, it goes on from there   TestDisturbedApplyGoesOn, TestLargerClusterKilledGoesOn
 //	one apply works at a time                   TestLock
 //	without one master all goes on, apply too   TestThreeMastersTwoNodes
+//	masters come, and each can be replaced      TestMastersGrowAndAreReplaced
 //	no secret where anybody else can look       TestSecrets
 //	hosts that reach no mirror are sent it all  TestPortsBetweenHosts/bootstrap by push
 //	ports that hosts do not reach are found     TestPortsBetweenHosts
 //	what is wrong is told, with its fix         TestWrongWorlds
 //	what does not come up says why              TestEvidence
+//	nodes come and go, and nobody notices       TestNodesComeAndGo
+//	a dead node comes back into nothing         TestNodesComeAndGo
 //	none of it passes on a broken cluster       TestChecksCanFail
 //
 // A suite has labs of its own (names, networks, a state directory); most tests

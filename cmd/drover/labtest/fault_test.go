@@ -37,7 +37,13 @@ func (e event) boundary() bool {
 // if any was meant.
 func (c *cluster) applyUntil(t *testing.T, meant func(event) bool, do func(*os.Process), flags ...string) (event, labkit.Result) {
 	t.Helper()
-	cmd := labkit.Command(t.Context(), os.Getenv("DROVER"), append([]string{"-i", c.path(), "--log-format=json", "apply", "--auto-approve"}, flags...)...)
+	return c.droverUntil(t, meant, do, append([]string{"apply", "--auto-approve"}, flags...)...)
+}
+
+// droverUntil is applyUntil with another command.
+func (c *cluster) droverUntil(t *testing.T, meant func(event) bool, do func(*os.Process), args ...string) (event, labkit.Result) {
+	t.Helper()
+	cmd := labkit.Command(t.Context(), os.Getenv("DROVER"), append([]string{"-i", c.path(), "--log-format=json"}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout = &stdout
 	pipe, err := cmd.StderrPipe()

@@ -108,6 +108,9 @@ func (l lab) address(name string) string {
 	return fmt.Sprintf("%s.%d", l.Net, n)
 }
 
+// at is where the inventory has a host.
+func (c *cluster) at(host string) string { return cmp.Or(c.At[host], c.address(host)) }
+
 func match(s, format string, to any) bool {
 	_, err := fmt.Sscanf(s, format, to)
 	return err == nil

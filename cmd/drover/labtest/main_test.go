@@ -27,6 +27,8 @@ var (
 	fanOutLab  = named("dt-fanout", "10.94.14")
 	portsLab   = named("dt-ports", "10.94.9")
 	worldsLab  = named("dt-worlds", "10.94.10")
+	mastersLab = named("dt-masters", "10.94.16")
+	nodesLab   = named("dt-nodes", "10.94.17")
 )
 
 var suite = labkit.Suite{
@@ -39,6 +41,8 @@ var suite = labkit.Suite{
 		fanOutLab.Lab,
 		portsLab.Lab,
 		worldsLab.Lab,
+		mastersLab.Lab,
+		nodesLab.Lab,
 	},
 }
 

@@ -138,7 +138,8 @@ const endpoint = "127.0.0.1:16443"
 // write begins to write as a program on a node. A "plain" client opens a
 // connection for each request and repeats nothing. The "usual" one is what
 // Kubernetes' own programs use: it keeps its connection, and on 429 with
-// Retry-After comes again, which is how API servers that go send clients away.
+// Retry-After comes again, which is how API servers that go send clients away; it
+// reads again what it wrote.
 func (c *cluster) write(t testing.TB, node, name string) *writer {
 	t.Helper()
 	w := &writer{name: name, halt: make(chan struct{})}
@@ -166,7 +167,18 @@ func (c *cluster) write(t testing.TB, node, name string) *writer {
 			t.Fatal(err)
 		}
 		w.once = func(n int) error {
-			return client.Patch(types.MergePatchType).AbsPath(path).Body(value(n)).Do(context.Background()).Error()
+			if err := client.Patch(types.MergePatchType).AbsPath(path).Body(value(n)).Do(context.Background()).Error(); err != nil {
+				return err
+			}
+			var got struct{ Data map[string]string }
+			text, err := client.Get().AbsPath(path).Do(context.Background()).Raw()
+			if err == nil {
+				err = json.Unmarshal(text, &got)
+			}
+			if err == nil && got.Data["n"] != fmt.Sprint(n) {
+				err = fmt.Errorf("wrote %d and read %q", n, got.Data["n"])
+			}
+			return err
 		}
 	}
 	c.kubectl(t, "create", "configmap", "labtest-"+name)

@@ -1,12 +1,7 @@
 package cli
 
 import (
-	"bufio"
-	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,13 +10,13 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision"
 	"github.com/droverctl/drover/provision/plan"
-	"github.com/droverctl/drover/provision/report"
 )
 
 func (a *app) plan() *cobra.Command {
 	var format view.Format
 	var out string
 	var verify bool
+	var prune pruneFlags
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do; changes nothing",
@@ -34,17 +29,31 @@ was installed had been verified. With --verify every one is read and compared wi
 the digest it had then: hundreds of megabytes a host.
 
 With --out the plan is saved as well, for others to look at and for "drover apply
-FILE", which does that and nothing else.`,
+FILE", which does that and nothing else.
+
+With --prune NAME it shows what "drover apply" with the same flags would do to remove
+that node or master as well, and what would keep it from doing so; with --replace NAME
+what "drover node replace NAME" would do.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("out") && out == "" {
 				return usageError("--out is empty: give the name of a file")
 			}
-			s, p, err := a.look(c, nil, verify)
+			task, err := prune.task(c)
+			if err != nil {
+				return err
+			}
+			if out != "" && task.Verb == provision.NodeReplace {
+				return usageError("--out saves a plan for apply, and apply replaces nobody: `drover node replace` shows its plan and asks")
+			}
+			s, p, err := a.look(c, nil, verify, task)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
+			if err := a.warnOfObjections(c.Context(), s); err != nil {
+				return err
+			}
 			if out != "" {
 				if err := savePlan(out, p); err != nil {
 					return err
@@ -59,12 +68,15 @@ FILE", which does that and nothing else.`,
 	outputFlag(c, &format)
 	c.Flags().StringVar(&out, "out", "", "save the plan to a `file` as well, for apply")
 	verifyFlag(c, &verify)
+	prune.add(c)
+	prune.showReplaced(c)
 	return c
 }
 
 func (a *app) apply() *cobra.Command {
-	var yes, detailed, verify bool
-	var lock lockFlags
+	var run runFlags
+	var verify bool
+	var prune pruneFlags
 	c := &cobra.Command{
 		Use:   "apply [PLAN]",
 		Short: "Make the hosts and the cluster as the inventory says",
@@ -86,42 +98,31 @@ without asking. When it is not, it tells every difference and touches nothing.
 
 While it works it holds the fleet's lock, which one drover at a time has. When
 somebody changed something between its look and that, it looks again, and asks
-again if there is something else to do.`,
+again if there is something else to do.
+
+A host is never removed because the inventory lacks it: that takes --prune NAME, which
+does besides all else what "drover node remove NAME" does.`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
 			approved, err := readApproval(given)
 			if err != nil {
 				return err
 			}
-			s, p, err := a.look(c, approved, verify)
+			task, err := prune.task(c)
+			if err != nil {
+				return err
+			}
+			s, p, err := a.look(c, approved, verify, task)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			if err := approved.covers(p); err != nil {
-				return err
-			}
-			held, p, err := a.settle(c.Context(), s, p, approved, yes, lock)
-			if err != nil || held == nil {
-				return orElse(err, func() error { return outcome(s, p, false) })
-			}
-			a.changes = true
-			progress := a.view.Progress(p)
-			r := held.Apply(p, progress)
-			progress.Close()
-			held.Release(provision.OutcomeOf(r))
-			err = a.view.Report(r)
-			// How the run ended counts, also where nobody reads that any more.
-			if code := applied(c.Context(), s, p, r, detailed); code != nil || quiet(err) {
-				return code
-			}
-			return err
+			return a.carryOut(c.Context(), s, p, approved, run)
 		},
 	}
 	verifyFlag(c, &verify)
-	c.Flags().BoolVar(&yes, "auto-approve", false, "do not ask")
-	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with code 2 when something was changed")
-	lock.add(c)
+	run.add(c)
+	prune.add(c)
 	return c
 }
 
@@ -130,116 +131,26 @@ func verifyFlag(c *cobra.Command, verify *bool) {
 	c.Flags().BoolVar(verify, "verify", false, "read every installed file and compare it with its digest, instead of its size and times alone")
 }
 
-// settle shows the plan, asks, and takes the lock; when somebody may have changed
-// something in between, it does so until what was agreed to is what there is to do.
-// No lock and no error: there is nothing to do.
-func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, yes bool, flags lockFlags) (*provision.Lock, plan.Plan, error) {
-	var held *provision.Lock
-	letGo := func() {
-		if held != nil {
-			held.Release(provision.OutcomeOf(report.Report{}))
-		}
-		held = nil
-	}
-	take := func() (err error) {
-		if held == nil {
-			held, err = s.Lock(ctx, a.lockRequest(flags))
-		}
-		return err
-	}
-	unasked := yes || approved != nil
-	for {
-		err := a.view.Plan(p, view.Text)
-		if err == nil && len(p.Pending()) == 0 {
-			letGo()
-			return nil, p, nil
-		}
-		if err == nil && held == nil && s.Locked(ctx) {
-			err = take() // what another run is at would look like something in the way
-		}
-		if err == nil {
-			err = a.clear(ctx, s, p)
-		}
-		if err == nil {
-			err = a.confirm(ctx, s, unasked)
-		}
-		if err == nil {
-			err = take()
-		}
-		if err != nil {
-			letGo()
-			return nil, p, err
-		}
-		if held.Fresh {
-			return held, p, nil
-		}
-		again, same, err := lookAgain(held, s, p)
-		if err == nil {
-			err = approved.covers(again)
-		}
-		if err != nil {
-			letGo()
-			return nil, p, err
-		}
-		if p = again; same {
-			return held, p, nil
-		}
-		a.view.Note("another run has changed something in the meantime: this is what there is to do now")
-		if held.Fresh = true; !unasked {
-			letGo() // nobody is kept waiting by a question
-		}
-	}
-}
-
-// lookAgain looks and plans anew under the lock, and tells whether that makes the
-// same plan.
-func lookAgain(held *provision.Lock, s *provision.Session, p plan.Plan) (again plan.Plan, same bool, err error) {
-	if err := s.Again(held.Context()); err != nil {
-		return p, false, err
-	}
-	if again, err = s.Plan(held.Context()); err != nil {
-		return p, false, err
-	}
-	drift, err := plan.Drift(p, again)
-	return again, len(drift) == 0, err
-}
-
-// orElse is an error, or what comes when there is none.
-func orElse(err error, next func() error) error {
-	if err != nil {
-		return err
-	}
-	return next()
-}
-
-// applied is the exit code of a run that was told of.
-func applied(ctx context.Context, s *provision.Session, p plan.Plan, r report.Report, detailed bool) error {
-	if r.Stopped != nil {
-		return codeError{code: exitCode(ctx, r.Stopped)}
-	}
-	for _, o := range r.Failed() {
-		if o.Err != nil && o.Kind == report.Failed {
-			return codeError{code: exitCode(ctx, o.Err)}
-		}
-	}
-	// What was left because hosts are away is left with them.
-	if len(r.Failed()) > 0 && len(s.Away) == 0 {
-		return codeError{code: exitError}
-	}
-	return outcome(s, p, detailed)
-}
-
 // look opens a session and plans, unless what was approved is for another
-// cluster. It warns of what could not be looked at.
-func (a *app) look(c *cobra.Command, approved *approval, verify bool) (*provision.Session, plan.Plan, error) {
+// cluster.
+func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provision.NodeTask) (*provision.Session, plan.Plan, error) {
 	cluster, err := a.load()
 	if err == nil {
 		err = approved.of(cluster)
 	}
+	if err == nil {
+		task, err = checkTask(c, cluster, task)
+	}
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
-	s, err := a.openSession(c, cluster, verify)
+	return a.lookAt(c, cluster, verify, task)
+}
+
+// lookAt opens a session on a cluster and plans. It warns of what could not be looked
+// at.
+func (a *app) lookAt(c *cobra.Command, cluster *inventory.Cluster, verify bool, task provision.NodeTask) (*provision.Session, plan.Plan, error) {
+	s, err := a.openSession(c, cluster, verify, task)
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
@@ -253,53 +164,6 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool) (*provisio
 		return nil, plan.Plan{}, err
 	}
 	return s, p, nil
-}
-
-// outcome is the exit code of a run that went well as far as it could go.
-func outcome(s *provision.Session, p plan.Plan, detailed bool) error {
-	if len(s.Away) > 0 {
-		return codeError{code: exitCode(context.Background(), errors.Join(slices.Collect(maps.Values(s.Away))...))}
-	}
-	if detailed && len(p.Pending()) > 0 {
-		return codeError{code: exitChanges}
-	}
-	return nil
-}
-
-// confirm asks the operator, by the cluster's name.
-func (a *app) confirm(ctx context.Context, s *provision.Session, yes bool) error {
-	return a.confirmName(ctx, s.Cluster.Name, yes, fmt.Sprintf("Apply this to the cluster %q?", s.Cluster.Name), "not applied", "--auto-approve")
-}
-
-// confirmName asks the operator a question whose yes is the cluster's name.
-func (a *app) confirmName(ctx context.Context, name string, yes bool, question, not, flag string) error {
-	if yes {
-		return nil
-	}
-	a.view.Ask(question + " Only its name is taken for a yes")
-	answer, err := a.answer(ctx)
-	if err == nil && answer != name {
-		err = fmt.Errorf("%s: the answer was not the cluster's name; %s asks nothing", not, flag)
-	}
-	return err
-}
-
-// answer is the next line of the operator's.
-func (a *app) answer(ctx context.Context) (string, error) {
-	answers := make(chan string, 1)
-	go func() { // ends with the process's input, at the latest with the process
-		if a.input == nil {
-			a.input = bufio.NewReader(a.streams.In) // one for all questions: it reads ahead
-		}
-		line, _ := a.input.ReadString('\n')
-		answers <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case answer := <-answers:
-		return answer, nil
-	}
 }
 
 func (a *app) artifactsLock() *cobra.Command {
@@ -371,10 +235,10 @@ in (umask 077; drover kubeconfig > ~/.kube/config).`,
 }
 
 func (a *app) makeKubeconfig(c *cobra.Command, cluster *inventory.Cluster) ([]byte, error) {
-	s, err := a.openSession(c, cluster, false)
+	s, err := a.openSession(c, cluster, false, provision.NodeTask{})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	return s.Kubeconfig()
+	return s.Kubeconfig(c.Context())
 }

@@ -78,21 +78,24 @@ func (a *app) runOptions(p *view.Progress) provision.Options {
 }
 
 // looking begins to show the first look at an inventory's hosts.
-func (a *app) looking(c *inventory.Cluster) *view.Progress {
+func (a *app) looking(c *inventory.Cluster, task provision.NodeTask) *view.Progress {
 	var names []string
 	for _, h := range c.Hosts() {
-		names = append(names, h.Name)
+		if task.Concerns(c, h.Name) {
+			names = append(names, h.Name)
+		}
 	}
 	return a.view.Hosts("looked at", names)
 }
 
 // openSession connects to an inventory's hosts and looks at them, at every byte of
-// what is installed there if it is to be verified.
-func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify bool) (*provision.Session, error) {
-	p := a.looking(cluster)
+// what is installed there if it is to be verified. A task about some nodes looks at
+// no other host than it has to.
+func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify bool, task provision.NodeTask) (*provision.Session, error) {
+	p := a.looking(cluster, task)
 	defer p.Close()
 	o := a.runOptions(p)
-	o.Verify = verify
+	o.Verify, o.Nodes = verify, task
 	if n := len(cluster.Hosts()); n > large {
 		debug.SetGCPercent(700)
 		debug.SetMemoryLimit(int64(n) << 19)

@@ -29,8 +29,9 @@ BGP process there stays.
 
 It shows what it would remove and asks for the cluster's name. It refuses while
 workloads run there, or may run there, unless --with-workloads is given, and for a
-part of the masters when etcd would lose its quorum. Cut off, it is run again and
-goes on. Like apply it holds the fleet's lock; where more than half of the masters
+part of the masters when etcd would lose its quorum. Before the etcd of a part of them
+is taken off the others', a verified snapshot is taken on one that stays. Cut off, it is
+run again and goes on. Like apply it holds the fleet's lock; where more than half of the masters
 are gone for good and nobody can have it, --without-lock does without.`,
 		RunE: func(c *cobra.Command, hosts []string) error {
 			cluster, err := a.load()
@@ -45,7 +46,7 @@ are gone for good and nobody can have it, --without-lock does without.`,
 					return usageError("the inventory has no host %q: `drover inventory show` lists them", name)
 				}
 			}
-			p := a.looking(cluster)
+			p := a.looking(cluster, provision.NodeTask{})
 			r, err := provision.PlanReset(c.Context(), cluster, hosts, a.runOptions(p))
 			p.Close()
 			if err != nil {

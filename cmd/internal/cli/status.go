@@ -44,7 +44,7 @@ func (a *app) open(c *cobra.Command) (*provision.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.openSession(c, cluster, false)
+	return a.openSession(c, cluster, false, provision.NodeTask{})
 }
 
 // wellness is the exit code of a look: that hosts are away outweighs what is

@@ -73,7 +73,10 @@ type Server struct {
 	begun map[string]int // marker of a command → its number
 	tries []string
 	pace  time.Duration
-	turns atomic.Int64
+	// vanished is a machine that is not there.
+	vanished bool
+	refuses  int // connections that are yet to be refused
+	turns    atomic.Int64
 }
 
 // Serve puts a machine behind a real SSH server until the test ends.
@@ -266,6 +269,12 @@ func (s *Server) accept(l net.Listener) {
 		}
 		c := newSlowConn(raw, s.conf, &s.turns)
 		s.mu.Lock()
+		if s.vanished || s.refuses > 0 {
+			s.refuses = max(s.refuses-1, 0)
+			s.mu.Unlock()
+			raw.Close()
+			continue
+		}
 		s.conns[c] = true
 		s.count++
 		s.mu.Unlock()
@@ -276,6 +285,23 @@ func (s *Server) accept(l net.Listener) {
 			delete(s.conns, c)
 			s.mu.Unlock()
 		})
+	}
+}
+
+// Refuse takes no connection so often; then it is as before.
+func (s *Server) Refuse(times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuses = times
+}
+
+// Vanish ends all connections and takes no more, or takes them again.
+func (s *Server) Vanish(yes bool) {
+	s.mu.Lock()
+	s.vanished = yes
+	s.mu.Unlock()
+	if yes {
+		s.CutAll()
 	}
 }
 

@@ -123,7 +123,7 @@ func (x *session) command(line, marker string, argv []string) (host.Result, erro
 	under, argv := unguarded(argv)
 	script := ""
 	op := Op{Kind: OpExec, Line: line, Argv: argv}
-	if len(argv) > 4 && argv[0] == "sh" && argv[1] == "-c" && strings.HasPrefix(argv[2], ": drover-") {
+	if len(argv) > 3 && argv[0] == "sh" && argv[1] == "-c" && strings.HasPrefix(argv[2], ": drover-") {
 		script, op.Argv = argv[2], argv[3:] // the transport's own scripts are played by name
 	}
 	switch {

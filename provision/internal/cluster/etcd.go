@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/droverctl/drover/provision/internal/pki"
@@ -17,16 +18,19 @@ import (
 // etcdPort is where etcd serves its clients.
 const etcdPort = 2379
 
-// EtcdHealthy is nil when every master's etcd that was reached says it is
-// healthy, which it does only as part of a quorum with a leader, and they are
+// EtcdHealthy is nil when every master's etcd that was reached, but for some, says it
+// is healthy, which it does only as part of a quorum with a leader, and they are
 // enough for one.
-func (a *Access) EtcdHealthy(ctx context.Context) error {
+func (a *Access) EtcdHealthy(ctx context.Context, but ...string) error {
 	if !a.Exists() {
 		return ErrNoCluster
 	}
 	errs := make([]error, len(a.Masters))
 	var wg sync.WaitGroup
 	for i, m := range a.Masters {
+		if slices.Contains(but, m.Name) {
+			continue
+		}
 		wg.Go(func() { errs[i] = a.etcdHealth(ctx, m) })
 	}
 	wg.Wait()

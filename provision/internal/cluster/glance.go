@@ -103,6 +103,28 @@ func (a *Access) ObserveNode(ctx context.Context, want kube.Node) (kube.Observat
 	return nodes.Observe(want), nil
 }
 
+// Unproven reports whether a node that drover has made still waits for its proof, and
+// whether service addresses are kept from it until then.
+func (a *Access) Unproven(ctx context.Context, name string) (unproven, aside bool, err error) {
+	var nodes kube.Nodes
+	if a.glance == nil { // one alone
+		api, err := a.API(ctx)
+		if err != nil {
+			return false, false, err
+		}
+		nodes, err = api.One(ctx, name)
+		return nodes.Unproven(name), nodes.Aside(name), err
+	}
+	nodes, err = a.allNodes(ctx)
+	return nodes.Unproven(name), nodes.Aside(name), err
+}
+
+// States are all nodes.
+func (a *Access) States(ctx context.Context) ([]kube.NodeState, error) {
+	nodes, err := a.allNodes(ctx)
+	return nodes.States(), err
+}
+
 func (a *Access) allNodes(ctx context.Context) (kube.Nodes, error) {
 	return Recall(ctx, a, "nodes", func(ctx context.Context, api *kube.Client) (kube.Nodes, error) { return api.Nodes(ctx) })
 }

@@ -17,7 +17,11 @@ type Member struct {
 	Name    string
 	Address netip.Addr // invalid where its kubelet has not told it yet
 	Master  bool
-	Etcd    bool // etcd has a member of its name
+	Etcd    bool   // etcd has a member of its name
+	Machine string // its machine-id, as its kubelet says; empty where nobody has
+	// Excluded is what drover keeps it from, in words, as a removal does at its beginning;
+	// empty when it does not.
+	Excluded string
 }
 
 // Nodes are the members that have a Node.
@@ -37,12 +41,34 @@ func (a *Access) EtcdMembers(ctx context.Context) ([]Member, error) {
 	return ofEtcd(members), err
 }
 
+// EtcdAgreed are etcd's members as their quorum knows them.
+func (a *Access) EtcdAgreed(ctx context.Context) ([]etcd.Member, error) {
+	return recall(a, "etcd members", func() ([]etcd.Member, error) {
+		client, err := a.Etcd()
+		if err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		return client.Agreed(ctx)
+	})
+}
+
 func ofNodes(nodes []kube.NodeState) []Member {
 	var out []Member
 	for _, n := range nodes {
-		out = append(out, Member{Name: n.Name, Address: n.Address, Master: n.Master})
+		out = append(out, Member{Name: n.Name, Address: n.Address, Master: n.Master, Machine: n.Machine, Excluded: excluded(n)})
 	}
 	return out
+}
+
+func excluded(n kube.NodeState) string {
+	switch {
+	case !n.Excluded:
+		return ""
+	case n.Cordoned:
+		return "cordoned and kept from service addresses"
+	}
+	return "kept from service addresses"
 }
 
 func ofEtcd(members []etcd.Member) []Member {
@@ -70,7 +96,7 @@ func Merge(lists ...[]Member) []Member {
 		if !have.Address.IsValid() {
 			have.Address = m.Address
 		}
-		byName[m.Name] = Member{m.Name, have.Address, have.Master || m.Master, have.Etcd || m.Etcd}
+		byName[m.Name] = Member{m.Name, have.Address, have.Master || m.Master, have.Etcd || m.Etcd, cmp.Or(have.Machine, m.Machine), cmp.Or(have.Excluded, m.Excluded)}
 	}
 	return slices.SortedFunc(maps.Values(byName), func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 }

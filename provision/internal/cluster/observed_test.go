@@ -25,12 +25,12 @@ func TestMembersAreWhoEtcdOrTheAPIKnows(t *testing.T) {
 		}),
 	)
 	want := []Member{
-		{"m0", ip("10.90.0.10"), true, false},
-		{"m1", ip("10.90.0.11"), true, true}, // as etcd reaches it
-		{"m2", ip("10.90.0.12"), true, true},
-		{"n1", ip("10.90.0.21"), false, false},
-		{"named", ip("10.90.0.14"), true, true},
-		{"never-joined", netip.Addr{}, false, false},
+		{Name: "m0", Address: ip("10.90.0.10"), Master: true},
+		{Name: "m1", Address: ip("10.90.0.11"), Master: true, Etcd: true}, // as etcd reaches it
+		{Name: "m2", Address: ip("10.90.0.12"), Master: true, Etcd: true},
+		{Name: "n1", Address: ip("10.90.0.21")},
+		{Name: "named", Address: ip("10.90.0.14"), Master: true, Etcd: true},
+		{Name: "never-joined"},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 func (b *builder) bigIPs() {
 	proven := []plan.ID{resource.GateID(gateWorkloads)}
 	for _, h := range b.hosts(b.Cluster.KubeNodes) {
-		proven = append(proven, b.add(b.block(h, []plan.ID{resource.GateID(gateNodes)})).ID)
+		proven = append(proven, b.add(b.block(h, b.proofNeeds(h))).ID)
 	}
 	for _, f5 := range b.Cluster.BigIPs {
 		if f5.Manage == inventory.ManageManual {
@@ -33,15 +34,46 @@ func (b *builder) bigIPs() {
 			continue
 		}
 		neighbors := b.add(b.neighbors(f5))
-		b.add(b.sessions(f5, append([]plan.ID{neighbors.ID}, proven...)))
+		b.add(b.sessions(f5, slices.Concat([]plan.ID{neighbors.ID}, proven, b.Gone)))
 	}
 }
+
+// Peerings are the BIG-IPs' own side alone, for hosts that are all away: that they
+// know nobody who is not to be known.
+func Peerings(in Inputs) []resource.Resource {
+	b := newBuilder(in)
+	for _, f5 := range in.Cluster.BigIPs {
+		if f5.Manage == inventory.ManageSSH && !in.Away(f5.Name) {
+			neighbors := b.add(b.neighbors(f5))
+			b.add(b.sessions(f5, append([]plan.ID{neighbors.ID}, in.Gone...)))
+		}
+	}
+	return b.out
+}
+
+// Balancers are the hosts' own load balancers alone, where they have any: that they list
+// the masters that there are, and no other.
+func Balancers(in Inputs) ([]resource.Resource, error) {
+	b := newBuilder(in)
+	for _, h := range b.hosts(in.Cluster.Hosts()) {
+		if h.Role == inventory.RoleMaster && in.Cluster.API.Endpoint == "" {
+			b.clusterCA(h) // else it comes with the rest of the bundle
+		}
+		if _, err := b.balancer(h, nil); err != nil {
+			return nil, err
+		}
+	}
+	return b.out, nil
+}
+
+// NeighborsID is that of a BIG-IP's BGP configuration.
+func NeighborsID(f5 string) plan.ID { return plan.NewID(f5, "bgp", "neighbors") }
 
 // neighbors is the BIG-IP's BGP configuration.
 func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
 	peering := b.Kept.Peering(b.Cluster, f5)
 	return resource.Step{
-		ID:   plan.NewID(f5.Name, "bgp", "neighbors"),
+		ID: NeighborsID(f5.Name), Needs: b.Drained,
 		Want: plan.State{"configuration": "as wanted"},
 		Look: func(_ context.Context, seen resource.Seen) (plan.State, error) {
 			lines, err := bgp.Delta(seen.Hosts[f5.Name].Texts[facts.RunningConfig], peering)
@@ -82,6 +114,21 @@ func (b *builder) neighbors(f5 inventory.BigIP) resource.Step {
 	}
 }
 
+// aside notes whom service addresses are kept from, by a label of its Node: nobody waits
+// for them to be announced there.
+func aside(ctx context.Context, access *cluster.Access, p bgp.Peering) error {
+	states, err := access.States(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		for i, n := range p.Neighbors {
+			p.Neighbors[i].Services = n.Services && !(s.Aside && s.Name == n.Name)
+		}
+	}
+	return nil
+}
+
 // sessionLimit is how long the sessions and routes may take once both sides are
 // configured: BGP retries a refused connection after up to two minutes.
 const sessionLimit = 4 * time.Minute
@@ -106,8 +153,15 @@ func (b *builder) sessions(f5 inventory.BigIP, needs []plan.ID) resource.Step {
 		if err != nil {
 			return err
 		}
+		found := bgp.Verify(peering, sessions, routes)
+		if slices.ContainsFunc(found, func(f bgp.Finding) bool { return f.Kind == bgp.FewPaths }) {
+			if err := aside(ctx, access, peering); err != nil {
+				return err
+			}
+			found = bgp.Verify(peering, sessions, routes)
+		}
 		var words []string
-		for _, f := range bgp.Verify(peering, sessions, routes) {
+		for _, f := range found {
 			words = append(words, strings.TrimPrefix(f.Host+": "+f.Text, ": "))
 		}
 		if len(words) > 0 {

@@ -2,19 +2,23 @@ package desired
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/calico"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/evidence"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/reach"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
@@ -72,13 +76,19 @@ const (
 func blockID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "block", h.Name) }
 
 // block proves a kube-node before anything runs there: a pod that only pauses is
-// put on it, gets an address, and so the node its block, and goes again. Without
+// put on it, gets an address, and so the node its block, answers, and goes again. Without
 // it a node that has had no pod would announce nothing that could be seen. A pod
-// that a killed run left there goes, too.
+// that a killed run left there goes, too. That the node has a block proves nothing yet:
+// it stays when the pod that got it did not answer.
 func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
+	var proven bool // by this run
+	_, replaced := b.Former[h.Name]
 	return resource.Step{
 		ID: blockID(h), Needs: needs, Want: plan.State{"block": "there"},
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
+			if replaced && !proven {
+				return nil, nil // a block that is there is that of the machine before
+			}
 			blocks, err := blocksOf(ctx, seen.Cluster)
 			if err != nil || len(blocks[h.Name]) == 0 {
 				return nil, err
@@ -87,9 +97,20 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			if err != nil {
 				return nil, err
 			}
+			var wanted, aside bool
+			if !proven { // else the API has just said that it knows
+				if wanted, aside, err = seen.Cluster.Unproven(ctx, h.Name); err != nil {
+					return nil, err
+				}
+			}
 			state := plan.State{"block": "there"}
-			if left[h.Name] {
+			switch {
+			case left[h.Name]:
 				state["proof"] = "left behind"
+			case wanted && aside:
+				state["block"] = "unproven: no pod on the node was seen to answer, and no service address leads to it until then"
+			case wanted:
+				state["block"] = "unproven: no pod on the node was seen to answer"
 			}
 			return state, nil
 		},
@@ -97,6 +118,11 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
+			}
+			if !b.NewCluster() { // there, a gate waits for all nodes at once
+				if err := ready(ctx, w, h.Name); err != nil {
+					return err
+				}
 			}
 			pod := b.proofPod(h)
 			if err := api.Apply(ctx, pod); err != nil {
@@ -112,15 +138,109 @@ func (b *builder) block(h inventory.Host, needs []plan.ID) resource.Step {
 					return err
 				},
 			}, w.Waiting)
+			if err == nil && !b.NewCluster() { // there, all of it is yet to come up
+				if err = answers(ctx, w, pod); err == nil {
+					err = b.comesIntoService(ctx, w, h.Name)
+				}
+			}
 			if err != nil && ctx.Err() == nil { // what is known of it goes with it
 				err = fmt.Errorf("%w\n%s", err, evidence.Pod(ctx, api, pod.GetNamespace(), pod.GetName()))
 			}
-			if derr := api.Delete(context.WithoutCancel(ctx), kube.Ref{Key: kube.KeyOf(pod), Version: "v1"}); err == nil {
-				err = derr
+			if terr := tidy(context.WithoutCancel(ctx), api, pod, h.Name, err == nil); err == nil {
+				err = terr
 			}
+			proven = err == nil
 			return err
 		},
 	}
+}
+
+// proofNeeds are what has to be there before a node is proven. In a cluster that serves,
+// one that does not become ready holds up no other.
+func (b *builder) proofNeeds(h inventory.Host) []plan.ID {
+	if b.NewCluster() {
+		return []plan.ID{resource.GateID(gateNodes)}
+	}
+	return append(b.calicoIDs(), joinedID(h), resource.UnitID(h.Name, manifests.KubeProxyUnit))
+}
+
+// ready waits until a node is.
+func ready(ctx context.Context, w resource.World, name string) error {
+	return wait.For(ctx, wait.Condition{
+		What: name + " to be Ready", Limit: readyLimit, Every: time.Second,
+		Check: func(ctx context.Context) error { return w.Cluster.NodesReady(ctx, name) },
+	}, w.Waiting)
+}
+
+// tidy takes the pod away that was to prove a node, and notes that it has, if it has. The
+// one does not wait for the other: of a thousand nodes that would be felt.
+func tidy(ctx context.Context, api *kube.Client, pod *unstructured.Unstructured, node string, proven bool) error {
+	var noted error
+	var both sync.WaitGroup
+	if proven {
+		both.Go(func() { noted = api.Proven(ctx, node) })
+	}
+	err := api.Delete(ctx, kube.Ref{Key: kube.KeyOf(pod), Version: "v1"})
+	both.Wait()
+	return errors.Join(noted, err)
+}
+
+// answerLimit is how long a pod on a new node may take to answer from elsewhere: the
+// other nodes have yet to learn its block.
+const answerLimit = 2 * time.Minute
+
+// answers waits until a pod answers a master, who is on another node. That nobody
+// listens there is an answer, too. Where policies say who may speak to pods, silence
+// proves nothing: nobody is asked, which is said.
+func answers(ctx context.Context, w resource.World, pod *unstructured.Unstructured) error {
+	if len(w.Cluster.Masters) == 0 {
+		return errors.New("no master could be reached")
+	}
+	from, by := w.Cluster.Masters[0], ""
+	err := wait.For(ctx, wait.Condition{
+		What: fmt.Sprintf("the pod %s to answer %s", pod.GetName(), from.Name), Limit: answerLimit, Every: time.Second,
+		Check: func(ctx context.Context) error {
+			api, err := w.Cluster.API(ctx)
+			if err != nil {
+				return err
+			}
+			if by, err = policed(ctx, api); by != "" || err != nil {
+				return err
+			}
+			at, err := api.PodIP(ctx, pod.GetNamespace(), pod.GetName())
+			if err != nil {
+				return err
+			}
+			return reach.Answers(ctx, from.Dial, netip.AddrPortFrom(at, answerPort))
+		},
+	}, w.Waiting)
+	if err == nil && by != "" {
+		w.Say(fmt.Sprintf("not proven: whether %s answers %s from its node was not asked, as the policy %s may keep it from that", pod.GetName(), from.Name, by))
+	}
+	return err
+}
+
+// answerPort is one that nobody listens on: it is reserved.
+const answerPort = 1
+
+// policed is a policy that may keep others from a pod that proves a node, if any may.
+func policed(ctx context.Context, api *kube.Client) (string, error) {
+	for _, k := range []schema.GroupKind{
+		{Group: "networking.k8s.io", Kind: "NetworkPolicy"}, {Group: calico.Group, Kind: "NetworkPolicy"},
+		{Group: calico.Group, Kind: "GlobalNetworkPolicy"}, {Group: "policy.networking.k8s.io", Kind: "AdminNetworkPolicy"},
+		{Group: "policy.networking.k8s.io", Kind: "BaselineAdminNetworkPolicy"},
+	} {
+		list, err := api.List(ctx, k)
+		if err != nil {
+			return "", err
+		}
+		for _, o := range list {
+			if ns := o.GetNamespace(); ns == "" || ns == proofNamespace {
+				return kube.KeyOf(&o).String(), nil
+			}
+		}
+	}
+	return "", nil
 }
 
 func (b *builder) proofPod(h inventory.Host) *unstructured.Unstructured {

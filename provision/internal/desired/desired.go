@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/cluster"
+	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/ospackage"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
@@ -34,9 +35,25 @@ type Inputs struct {
 	// is asked when something is applied: before, it may not be known yet.
 	NewCluster func() bool
 	Kept       Kept
+	// Joining are the masters that are to become members of the etcd there is, in the
+	// order in which they do.
+	Joining []Joiner
+	// Strays are learners that never started and never will: they go before anybody joins.
+	Strays []etcd.Member
 	// Away says of a host that it could not be reached: nothing is asked of it.
 	Away func(name string) bool
 	Now  func() time.Time
+	// Only says of a host that the rest is none of this run's business; nil is of none.
+	Only func(name string) bool
+	// Drained must be so before a BIG-IP forgets anybody, and Gone before it is looked
+	// at for what should not be there: of nodes that are removed.
+	Drained, Gone []plan.ID
+	// Leaving are masters that are to go, which Cluster is without. Emptied must be so
+	// before they are on no list any more: that their pods are gone.
+	Leaving []string
+	Emptied []plan.ID
+	// Former are the Nodes of machines before, by the name that another is to have.
+	Former map[string]Former
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
 	// Rendered remembers what was rendered before; it may be nil.
@@ -72,7 +89,9 @@ func Build(in Inputs) ([]resource.Resource, error) {
 		}
 	}
 	for _, h := range in.Cluster.Hosts() { // also those that are away: a Node is the API's
-		b.add(b.nodeObject(h))
+		if in.Only == nil || in.Only(h.Name) {
+			b.add(b.nodeObject(h))
+		}
 	}
 	b.gates()
 	if err := b.objects(); err != nil {
@@ -210,7 +229,7 @@ func (b *builder) balancer(h inventory.Host, needs []plan.ID) ([]plan.ID, error)
 	if err != nil {
 		return nil, err
 	}
-	inputs := b.files(h, files)
+	inputs := b.files(h, files, b.Emptied...)
 	if h.Role == inventory.RoleNode {
 		// Masters have it from the bundle.
 		inputs = append(inputs, b.clusterCA(h))
@@ -331,11 +350,18 @@ const (
 	gateWorkloads = "workloads"
 )
 
+// readyLimit is how long nodes may take to be Ready.
+const readyLimit = 5 * time.Minute
+
 // gates are the conditions the rest waits for.
 func (b *builder) gates() {
 	var etcds, apis, joined []plan.ID
 	var names []string
-	for _, m := range b.hosts(b.Cluster.KubeMasters) {
+	joining := slices.Clone(b.Leaving) // of whom nothing is expected
+	for _, j := range b.Joining {
+		joining = append(joining, j.Name)
+	}
+	for _, m := range b.members(b.hosts(b.Cluster.KubeMasters)) {
 		etcds = append(etcds, resource.UnitID(m.Name, manifests.EtcdUnit))
 		apis = append(apis, resource.UnitID(m.Name, manifests.APIServerUnit))
 	}
@@ -344,14 +370,19 @@ func (b *builder) gates() {
 		names = append(names, h.Name)
 	}
 	b.add(resource.Gate{Name: gateEtcd, What: "a quorum of etcd", Limit: 2 * time.Minute, Needs: etcds,
-		Check:   func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx) },
+		Check:   func(ctx context.Context, c *cluster.Access) error { return c.EtcdHealthy(ctx, joining...) },
 		Explain: b.masters(manifests.EtcdUnit, (*cluster.Access).EtcdOf)})
 	b.add(resource.Gate{Name: gateAPI, What: "an API server that is ready", Limit: 2 * time.Minute, Needs: apis,
 		Check: func(ctx context.Context, c *cluster.Access) error {
 			_, err := c.API(ctx)
 			return err
 		}, Explain: b.masters(manifests.APIServerUnit, (*cluster.Access).Ready)})
-	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: 5 * time.Minute, Needs: append(joined, b.calicoIDs()...),
-		Check:   func(ctx context.Context, c *cluster.Access) error { return c.NodesReady(ctx, names...) },
+	b.add(resource.Gate{Name: gateNodes, What: "all nodes to be Ready", Limit: readyLimit, Needs: append(joined, b.calicoIDs()...),
+		Check: func(ctx context.Context, c *cluster.Access) error {
+			if err := b.formerNodes(ctx, c); err != nil {
+				return err
+			}
+			return c.NodesReady(ctx, names...)
+		},
 		Explain: b.unreadyNodes})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -41,12 +42,9 @@ func (b *builder) etcdJoin(h inventory.Host) resource.Step {
 			return nil, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
-			if !b.NewCluster() {
-				return errors.New("it has no data, and the cluster exists: drover does not add masters to one, or replace one that lost its data, yet; nothing was started here")
-			}
-			join := manifests.EtcdJoin{New: true, Token: b.Cluster.Name + "-" + b.Bundle.UID(), Members: map[string]netip.Addr{}}
-			for _, m := range b.Cluster.KubeMasters {
-				join.Members[m.Name] = m.Address
+			join, err := b.beginning(ctx, w, h)
+			if err != nil {
+				return err
 			}
 			file, err := join.File()
 			if err != nil {
@@ -62,11 +60,29 @@ func (b *builder) etcdJoin(h inventory.Host) resource.Step {
 	}
 }
 
+// beginning is what a member without data is told.
+func (b *builder) beginning(ctx context.Context, w resource.World, h inventory.Host) (manifests.EtcdJoin, error) {
+	if j := b.joiner(h.Name); j != nil {
+		return b.joinOf(ctx, w, h, j)
+	}
+	if !b.NewCluster() {
+		return manifests.EtcdJoin{}, fmt.Errorf("it has no data, and the cluster exists: a member that lost its data is replaced with `drover node replace %s`, after `drover reset %[1]s`; one that is new joins only while etcd can be asked", h.Name)
+	}
+	join := manifests.EtcdJoin{New: true, Token: b.etcdToken(), Members: map[string]netip.Addr{}}
+	for _, m := range b.Cluster.KubeMasters {
+		join.Members[m.Name] = m.Address
+	}
+	return join, nil
+}
+
+// etcdToken tells one cluster's members from another's.
+func (b *builder) etcdToken() string { return b.Cluster.Name + "-" + b.Bundle.UID() }
+
 // etcdJoined takes the beginning away once there is a quorum, and notes that this
 // host belongs to a cluster: from then on nothing begins here again.
 func (b *builder) etcdJoined(h inventory.Host, unit plan.ID) resource.Step {
 	s := b.membership(h)
-	s.Needs = []plan.ID{unit, resource.GateID(gateEtcd)}
+	s.Needs = []plan.ID{unit, b.quorumOfEtcd(h)}
 	s.See.Paths = append(s.See.Paths, manifests.EtcdJoinPath)
 	s.Want["beginning"] = "over"
 	look, perform := s.Look, s.Perform
@@ -132,7 +148,7 @@ func membershipID(c *inventory.Cluster, h inventory.Host) plan.ID {
 
 // The kubelet's own credentials: made by it, for it.
 const (
-	kubeletClientCert = manifests.KubeletPKIDir + "/kubelet-client-current.pem"
+	kubeletClientCert = manifests.KubeletPKIDir + "/kubelet-client-current.pem" // as identity.KubeletCert
 	kubeletServerCert = manifests.KubeletPKIDir + "/kubelet-server-current.pem"
 )
 

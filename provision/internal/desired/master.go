@@ -49,6 +49,11 @@ func (b *builder) etcd(h inventory.Host, system []plan.ID) error {
 	// What began has to have all its keys: else a run that is killed in between
 	// leaves a beginning that nobody can finish.
 	begin.Needs = append(begin.Needs, resource.FileID(h.Name, trust.Seal().Path))
+	if j := b.joiner(h.Name); j != nil {
+		ready := slices.Concat(system, begin.Needs, []plan.ID{data.ID}, ids(inputs))
+		begin.Needs = append(begin.Needs, learnerID(h.Name))
+		b.joinEtcd(h, j, ready)
+	}
 	join := b.add(begin)
 	unit := b.add(resource.Unit{Host: h.Name, Name: manifests.EtcdUnit, Inputs: inputs, Serial: "etcd", Spare: etcdSpares(h.Name),
 		Needs: append(slices.Clone(system), data.ID, join.ID),
@@ -84,7 +89,7 @@ func (b *builder) apiServer(h inventory.Host) error {
 	// The note comes before anything that depends on what it notes: a run that is
 	// killed in between must not leave a cluster whose networks can still be changed.
 	b.add(resource.Unit{Host: h.Name, Name: manifests.APIServerUnit, Inputs: inputs, Serial: "kube-apiserver",
-		Needs: []plan.ID{resource.GateID(gateEtcd), membershipID(b.Cluster, h)}, Ready: apiReady(h.Name), Spare: b.apiSpares(h.Name),
+		Needs: []plan.ID{b.quorumOfEtcd(h), membershipID(b.Cluster, h)}, Ready: apiReady(h.Name), Spare: b.apiSpares(h.Name),
 		Ports: []uint16{manifests.APIServerPort}})
 	return nil
 }

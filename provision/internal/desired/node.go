@@ -9,10 +9,12 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/host"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/voting"
 	"github.com/droverctl/drover/provision/plan"
 )
 
@@ -90,6 +92,11 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 	}
 	inputs := slices.Concat(b.files(h, files), b.releases(h, artifact.NodeReleases(b.Cluster), "kubelet"), []plan.Item{ca})
 	// A join has its time: it begins when the kubelet can.
+	if j := b.joiner(h.Name); j != nil && j.Former != nil {
+		// What is joined is the new machine: until the former one is no member, a
+		// kubelet's credentials tell that a machine is not new.
+		needs = append(slices.Clone(needs), voting.RemovalID(j.Name, j.Former.ID))
+	}
 	join, joined, joining := b.join(h, slices.Concat([]plan.ID{resource.GateID(gateAPI), rbacGate}, needs, ids(inputs)))
 	b.add(join)
 	b.add(joined)
@@ -134,7 +141,7 @@ func nodeID(h inventory.Host) plan.ID { return plan.NewID(plan.ClusterHost, "nod
 // nodeObject is the host's Node: kubelets do not register themselves, so a
 // machine that was removed cannot come back by itself.
 func (b *builder) nodeObject(h inventory.Host) resource.Step {
-	want := kube.Node{Name: h.Name, Arch: "amd64", Labels: maps.Clone(h.Labels)}
+	want := kube.Node{Name: h.Name, Arch: "amd64", Labels: maps.Clone(h.Labels), ToProve: h.Role == inventory.RoleNode}
 	if want.Labels == nil {
 		want.Labels = map[string]string{}
 	}
@@ -149,7 +156,7 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 	for _, t := range h.Taints {
 		want.Taints = append(want.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
 	}
-	return resource.Step{
+	step := resource.Step{
 		ID: nodeID(h), Needs: []plan.ID{resource.GateID(gateAPI)},
 		Want: plan.State{"fields": "as wanted"}, Content: resource.ContentOf(want),
 		Look: func(ctx context.Context, seen resource.Seen) (plan.State, error) {
@@ -159,12 +166,38 @@ func (b *builder) nodeObject(h inventory.Host) resource.Step {
 			}
 			return resource.ObjectState(o)
 		},
-		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+		Perform: func(ctx context.Context, w resource.World, c plan.Change) error {
 			api, err := w.Cluster.API(ctx)
 			if err != nil {
 				return err
 			}
-			return api.ApplyNode(ctx, want)
+			want := want
+			want.Aside = !b.NewCluster() // there, nobody is served yet
+			if err := api.ApplyNode(ctx, want); err != nil || c.Before != nil || b.NewCluster() || w.Hosts[h.Name] == nil {
+				return err
+			}
+			return lookAgain(ctx, w, h)
 		},
 	}
+	if j := b.joiner(h.Name); j != nil && j.FormerNode != "" {
+		return anew(step, h.Name, Former{j.FormerNode, []plan.ID{formerNodeID(h.Name)}})
+	}
+	if f, replaced := b.Former[h.Name]; replaced {
+		return anew(step, h.Name, f)
+	}
+	return step
+}
+
+// lookAgain has a kubelet look for its Node that has run without, as on a host that was
+// removed while it was dead: it does so ever more seldom, after two minutes in the end.
+func lookAgain(ctx context.Context, w resource.World, h inventory.Host) error {
+	out, err := w.Host(h.Name)
+	if err != nil {
+		return err
+	}
+	runs, err := out.Probe(ctx, host.Cmd{Argv: []string{"systemctl", "is-active", manifests.KubeletUnit}})
+	if err != nil || runs.Exit != 0 {
+		return err
+	}
+	return begin(ctx, w, h)
 }

@@ -301,6 +301,7 @@ func (r *run) make(c plan.Change) error {
 	world.Waiting = func(text string) {
 		r.tell(report.Event{Kind: report.Waiting, ID: c.ID, Action: c.Action, Text: text})
 	}
+	world.Note = func(text string) { r.tell(report.Event{Kind: report.Note, ID: c.ID, Action: c.Action, Text: text}) }
 	if err := res.Apply(r.context(c.ID), world, c); err != nil {
 		return err
 	}

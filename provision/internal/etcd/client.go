@@ -140,7 +140,23 @@ func (c *conn) why(err error) error {
 // Members lists the members as the one that answers first knows them, quorum or
 // not: enough to show, not to change anything by.
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
-	return c.members(ctx, c.all, clientv3.WithSerializable())
+	members, err := c.members(ctx, c.all, clientv3.WithSerializable())
+	if err == nil || len(c.config.Endpoints) == 1 {
+		return members, err
+	}
+	// It may be a learner that was asked, which refuses: others are asked one by one.
+	for _, endpoint := range c.config.Endpoints {
+		one, oneErr := c.open(endpoint)
+		if oneErr != nil {
+			return nil, oneErr
+		}
+		members, oneErr = c.members(ctx, one, clientv3.WithSerializable())
+		one.Close()
+		if oneErr == nil {
+			return members, nil
+		}
+	}
+	return nil, err
 }
 
 // Agreed lists the members as a quorum of them knows them: what a change of them may

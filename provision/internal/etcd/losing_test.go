@@ -58,3 +58,43 @@ func TestSpares(t *testing.T) {
 		}
 	}
 }
+
+func TestPromotingAndRemovingInNumbers(t *testing.T) {
+	member := func(id uint64, learner, answers bool) MemberStatus {
+		m := MemberStatus{Member: Member{ID: id, Name: string(rune('a' + id - 1)), Learner: learner}, LeaderID: 1}
+		if !answers {
+			m.LeaderID, m.Err = 0, errors.New("refused")
+		}
+		return m
+	}
+	voter := func(id uint64) MemberStatus { return member(id, false, true) }
+	dead := func(id uint64) MemberStatus { return member(id, false, false) }
+	for name, c := range map[string]struct {
+		members           []MemberStatus
+		promote, removing string // of the last
+	}{
+		"a learner beside one":             {[]MemberStatus{voter(1), member(2, true, true)}, "", ""},
+		"a silent learner beside one":      {[]MemberStatus{voter(1), member(2, true, false)}, "a vote for b would cost the quorum: afterwards 1 of 2 members answers; quorum is 2", ""},
+		"a learner beside two":             {[]MemberStatus{voter(1), voter(2), member(3, true, true)}, "", ""},
+		"a silent learner beside two":      {[]MemberStatus{voter(1), voter(2), member(3, true, false)}, "", ""},
+		"a silent learner, and one dead":   {[]MemberStatus{voter(1), voter(2), dead(3), member(4, true, false)}, "a vote for d would cost the quorum: afterwards 2 of 4 members answer; quorum is 3", ""},
+		"a learner, and one dead":          {[]MemberStatus{voter(1), voter(2), dead(3), member(4, true, true)}, "", ""},
+		"a voter has its vote":             {[]MemberStatus{voter(1), dead(2)}, "", ""},
+		"the dead one of three":            {[]MemberStatus{voter(1), voter(2), dead(3)}, "", ""},
+		"a live one of three, one is dead": {[]MemberStatus{voter(1), dead(2), voter(3)}, "", "removing c would cost the quorum: afterwards 1 of 2 members answers; quorum is 2"},
+		"the last":                         {[]MemberStatus{voter(1)}, "", "removing a would cost the quorum: afterwards 0 of 0 members answer; quorum is 1"},
+	} {
+		s, id := Status{Members: c.members}, c.members[len(c.members)-1].ID
+		for what, one := range map[string]struct {
+			err  error
+			want string
+		}{"promoting": {s.Promoting(id), c.promote}, "removing": {s.Removing(id), c.removing}} {
+			if one.err == nil && one.want != "" || one.err != nil && one.err.Error() != one.want {
+				t.Errorf("%s, %s: %v, want %q", name, what, one.err, one.want)
+			}
+		}
+		if s.Removing(99) != nil || s.Promoting(99) != nil {
+			t.Error("one that is not listed costs something")
+		}
+	}
+}

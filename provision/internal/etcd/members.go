@@ -57,11 +57,15 @@ func (c *Client) AddLearner(ctx context.Context, peerURL string) (Member, error)
 	return added, nil
 }
 
-// Promote gives a learner its vote. A member that has one already is no error;
-// one that is not ready for it is ErrNotInSync.
+// Promote gives a learner its vote, if those that answer are a quorum with it. A
+// member that has one already is no error; one that is not ready for it is
+// ErrNotInSync.
 func (c *Client) Promote(ctx context.Context, id uint64) error {
 	s, err := c.Status(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.Promoting(id); err != nil {
 		return err
 	}
 	err = c.change(ctx, s, func(ctx context.Context, voters *conn) error {
@@ -87,11 +91,8 @@ func (c *Client) Remove(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(s.Members, func(m MemberStatus) bool { return m.ID == id })
-	if i >= 0 {
-		if after := s.Quorum().without(s.Members[i]); !after.Has() {
-			return &QuorumError{Change: "removing " + s.Members[i].String(), After: after}
-		}
+	if err := s.Removing(id); err != nil {
+		return err
 	}
 	err = c.change(ctx, s, func(ctx context.Context, voters *conn) error {
 		_, err := voters.MemberRemove(ctx, id)
@@ -106,6 +107,53 @@ func (c *Client) Remove(ctx context.Context, id uint64) error {
 	return nil
 }
 
+// MoveLeader has another member lead, if this one does: one that answers, has a vote and
+// is none of those that are not to. Of those, it is who is furthest.
+func (c *Client) MoveLeader(ctx context.Context, from uint64, not ...uint64) error {
+	s, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(s.Members, func(m MemberStatus) bool { return m.ID == from && m.Answers() && m.Leader })
+	if i < 0 {
+		return nil
+	}
+	to, err := s.heir(from, not)
+	if err != nil {
+		return fmt.Errorf("etcd: %s leads: %w", s.Members[i], err)
+	}
+	leader, err := c.open(s.Members[i].ClientURLs[0])
+	if err != nil {
+		return err
+	}
+	defer leader.Close()
+	err = c.permitted(ctx, func(ctx context.Context) error {
+		_, err := leader.MoveLeader(ctx, to.ID)
+		return leader.why(err)
+	})
+	if err != nil {
+		return fmt.Errorf("etcd: have %s lead instead of %s: %w", to, s.Members[i], err)
+	}
+	return nil
+}
+
+// heir is who is to lead instead of a member.
+func (s Status) heir(from uint64, not []uint64) (MemberStatus, error) {
+	var best MemberStatus
+	for _, m := range s.Members {
+		if m.ID == from || slices.Contains(not, m.ID) || m.Learner || !m.Answers() {
+			continue
+		}
+		if best.ID == 0 || m.RaftIndex > best.RaftIndex {
+			best = m
+		}
+	}
+	if best.ID == 0 {
+		return best, errors.New("nobody else that answers has a vote")
+	}
+	return best, nil
+}
+
 // change asks the voters that answer, whatever endpoints were given: a learner
 // refuses to take part.
 func (c *Client) change(ctx context.Context, s Status, do func(context.Context, *conn) error) error {
@@ -118,6 +166,15 @@ func (c *Client) change(ctx context.Context, s Status, do func(context.Context, 
 		return err
 	}
 	defer client.Close()
+	err = c.permitted(ctx, func(ctx context.Context) error { return do(ctx, client) })
+	if errors.Is(err, rpctypes.ErrUnhealthy) || errors.Is(err, rpctypes.ErrMemberNotEnoughStarted) {
+		return fmt.Errorf("%w (%v)", ErrUnsettled, err)
+	}
+	return client.why(err)
+}
+
+// permitted does a change within the time that it may take, if it may be.
+func (c *Client) permitted(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	if c.config.Permit != nil {
@@ -128,9 +185,5 @@ func (c *Client) change(ctx context.Context, s Status, do func(context.Context, 
 		defer done()
 		ctx = permitted
 	}
-	err = do(ctx, client)
-	if errors.Is(err, rpctypes.ErrUnhealthy) || errors.Is(err, rpctypes.ErrMemberNotEnoughStarted) {
-		return fmt.Errorf("%w (%v)", ErrUnsettled, err)
-	}
-	return client.why(err)
+	return do(ctx)
 }

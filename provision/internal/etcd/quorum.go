@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +45,51 @@ func (q Quorum) without(m MemberStatus) Quorum {
 		q.Answers--
 	}
 	return q
+}
+
+// Removing is nil when those that are left and answer would be a quorum of their own
+// without a member. One that is not listed takes nothing along.
+func (s Status) Removing(id uint64) error {
+	for _, m := range s.Members {
+		if m.ID != id {
+			continue
+		}
+		if after := s.Quorum().without(m); !after.Has() {
+			return &QuorumError{Change: "removing " + m.String(), After: after}
+		}
+	}
+	return nil
+}
+
+// RemovingEach is nil when members can be removed one after the other, in this order,
+// and those that are left and answer are a quorum each time.
+func (s Status) RemovingEach(ids ...uint64) error {
+	for _, id := range ids {
+		if err := s.Removing(id); err != nil {
+			return err
+		}
+		s.Members = slices.DeleteFunc(slices.Clone(s.Members), func(m MemberStatus) bool { return m.ID == id })
+	}
+	return nil
+}
+
+// Promoting is nil when the members that answer would be a quorum with a learner
+// among those that count.
+func (s Status) Promoting(id uint64) error {
+	for _, m := range s.Members {
+		if m.ID != id || !m.Learner {
+			continue
+		}
+		after := s.Quorum()
+		after.Voters++
+		if m.Answers() {
+			after.Answers++
+		}
+		if !after.Has() {
+			return &QuorumError{Change: "a vote for " + m.String(), After: after}
+		}
+	}
+	return nil
 }
 
 // Quorum counts the members that were asked.

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,53 @@ type Run struct {
 	// IDs are some of those that were done, and More how many there are besides.
 	IDs  []string `json:"ids,omitempty"`
 	More int      `json:"more,omitempty"`
+	// Gone are machines that it took out of the cluster, or was to before it was killed.
+	Gone []Machine `json:"gone,omitempty"`
+	// Leaving are those that it was to remove, whether it did or not.
+	Leaving []Machine `json:"leaving,omitempty"`
+}
+
+// Machine is one that was a host of the cluster.
+type Machine struct {
+	Name  string `json:"name"`
+	ID    string `json:"machine_id,omitempty"` // empty when nobody knew it
+	Reset bool   `json:"reset"`                // nothing of drover's is on it any more
+	// Address is where it was; invalid when nobody knew.
+	Address netip.Addr `json:"address,omitzero"`
+}
+
+// Removed is a machine that was taken out of the cluster with all that it had.
+type Removed struct {
+	Machine
+	When time.Time
+}
+
+// Unreset are the machines that were removed and not reset since, as far as is
+// remembered. Of one of which only the name is known, no reset is known either.
+func Unreset(runs []Run) []Removed {
+	var out []Removed
+	for _, r := range runs {
+		for _, m := range r.Gone {
+			out = slices.DeleteFunc(out, func(o Removed) bool { return m.ID != "" && o.ID == m.ID })
+			if !m.Reset {
+				out = append(out, Removed{m, r.Began})
+			}
+		}
+	}
+	return out
+}
+
+// Unfinished is what the last run that was to remove a machine of this name knew of it,
+// when that run did not come to its end.
+func Unfinished(runs []Run, name string) (m Machine, unfinished bool) {
+	for _, r := range runs {
+		for _, l := range r.Leaving {
+			if l.Name == name {
+				m, unfinished = l, r.Outcome != Done
+			}
+		}
+	}
+	return m, unfinished
 }
 
 // MostIDs is how many changes are named.

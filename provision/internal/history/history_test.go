@@ -3,11 +3,13 @@ package history
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/droverctl/drover/provision/host"
 )
@@ -74,5 +76,56 @@ func TestEpochsOrderRuns(t *testing.T) {
 	got := Merge([]Run{{Run: "b", Epoch: 2, Began: early}, {Run: "a", Epoch: 1, Began: late}}, []Run{{Run: "z", Epoch: 2, Began: late}, {Run: "c", Epoch: 2, Began: early}})
 	if ids(got) != "a b c z" {
 		t.Errorf("%s", ids(got))
+	}
+}
+
+// A machine that was removed as it was is remembered until it is reset.
+func TestUnreset(t *testing.T) {
+	run := func(gone ...Machine) Run { return Run{Gone: gone} }
+	old, other, nameless := Machine{Name: "n1", ID: "a"}, Machine{Name: "n1", ID: "b"}, Machine{Name: "n2"}
+	reset := func(m Machine) Machine { m.Reset = true; return m }
+	for name, c := range map[string]struct {
+		runs []Run
+		want []Machine
+	}{
+		"nothing":                         {[]Run{run()}, nil},
+		"removed":                         {[]Run{run(old), run()}, []Machine{old}},
+		"removed and reset":               {[]Run{run(old), run(reset(old))}, nil},
+		"removed, and its heir was reset": {[]Run{run(old), run(reset(other))}, []Machine{old}},
+		"removed twice":                   {[]Run{run(old), run(other, old)}, []Machine{other, old}},
+		"reset and removed":               {[]Run{run(reset(old)), run(old)}, []Machine{old}},
+		"known by its name":               {[]Run{run(nameless), run(reset(other))}, []Machine{nameless}},
+	} {
+		var got []Machine
+		for _, r := range Unreset(c.runs) {
+			got = append(got, r.Machine)
+		}
+		if d := cmp.Diff(c.want, got, cmpopts.EquateComparable(netip.Addr{})); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// What a run knew of who was to leave is of use until a run has ended that.
+func TestUnfinished(t *testing.T) {
+	run := func(o Outcome, leaving ...Machine) Run { return Run{Outcome: o, Leaving: leaving} }
+	one, moved, other := Machine{Name: "n1", ID: "a"}, Machine{Name: "n1", ID: "b"}, Machine{Name: "n2", ID: "c"}
+	for name, c := range map[string]struct {
+		runs []Run
+		want string
+	}{
+		"nothing":                {[]Run{run(Done)}, ""},
+		"another's":              {[]Run{run(Begun, other)}, ""},
+		"killed":                 {[]Run{run(Begun, other, one), run(Done, other)}, "a"},
+		"failed":                 {[]Run{run(Failed, one), run(Done)}, "a"},
+		"stopped":                {[]Run{run(Stopped, one)}, "a"},
+		"done":                   {[]Run{run(Begun, one), run(Done, one)}, ""},
+		"done, and begun anew":   {[]Run{run(Done, one), run(Begun, moved)}, "b"},
+		"twice, on two machines": {[]Run{run(Begun, one), run(Failed, moved)}, "b"},
+	} {
+		m, unfinished := Unfinished(c.runs, "n1")
+		if unfinished != (c.want != "") || unfinished && m.ID != c.want {
+			t.Errorf("%s: %+v, %t", name, m, unfinished)
+		}
 	}
 }

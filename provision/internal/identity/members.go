@@ -23,8 +23,9 @@ func Unnamed(c *inventory.Cluster, members []cluster.Member) []cluster.Member {
 }
 
 // Replaced refuses machines that took a member's name: nothing is begun on them by
-// an apply, since what the member had is not there.
-func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cluster.Member) error {
+// an apply, since what the member had is not there. Of those that are meant to take it,
+// as far as they are empty, nothing is said.
+func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cluster.Member, meant func(name string) bool) error {
 	var problems diag.Problems
 	byName := map[string]cluster.Member{}
 	for _, m := range slices.Backward(members) { // of two the first counts
@@ -36,8 +37,11 @@ func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cl
 			continue
 		}
 		snap, reached := seen[h.Name]
+		if meant(h.Name) && (!reached || empty(snap)) { // who is away is told of by whoever means it
+			continue
+		}
 		if p := replaced(h, snap, reached, m); p != nil {
-			p.Code, p.Host, p.At = "machine-replaced", h.Name, h.Where.At("address").Ptr()
+			p.Code, p.Host, p.At = machineReplaced, h.Name, h.Where.At("address").Ptr()
 			problems = append(problems, *p)
 		}
 	}
@@ -45,11 +49,18 @@ func Replaced(c *inventory.Cluster, seen map[string]facts.Snapshot, members []cl
 	return problems.Err()
 }
 
+// empty is a machine on which no cluster of drover's has begun.
+func empty(snap facts.Snapshot) bool {
+	_, noted := snap.Texts[membership.Path]
+	_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
+	return !noted && !data
+}
+
 func replaced(h inventory.Host, snap facts.Snapshot, reached bool, m cluster.Member) *diag.Problem {
 	_, noted := snap.Texts[membership.Path]
 	_, data := snap.Dirs[manifests.EtcdDataDir+"/member/wal"]
 	moved := m.Address.IsValid() && m.Address != h.Address
-	back := fmt.Sprintf("set its address back to %s: drover does not put another machine in a member's place yet", m.Address)
+	back := fmt.Sprintf("set its address back to %s; to put another machine in its place, use `drover node replace %s`", m.Address, h.Name)
 	switch {
 	case moved && !reached:
 		return &diag.Problem{
@@ -71,11 +82,19 @@ func replaced(h inventory.Host, snap facts.Snapshot, reached bool, m cluster.Mem
 		}
 	// A run that was killed at the bootstrap leaves data, but no note yet.
 	case reached && !noted && !data && m.Etcd:
-		return &diag.Problem{
-			Summary: fmt.Sprintf("%s belongs to no cluster, but etcd has a member of that name", h.Name),
-			Detail:  "It is another machine, or lost its disk. Begun anew under that name, it would lack what the member has confirmed.",
-			Fix:     "correct its address, or give the machine a name of its own: drover does not let another take a member's place yet",
-		}
+		return impostor(h)
 	}
 	return nil
+}
+
+// machineReplaced is the code of a machine that is not the member of its name.
+const machineReplaced = "machine-replaced"
+
+// impostor is an empty machine under the name of one of etcd's members.
+func impostor(h inventory.Host) *diag.Problem {
+	return &diag.Problem{
+		Summary: fmt.Sprintf("%s belongs to no cluster, but etcd has a member of that name", h.Name),
+		Detail:  "It is another machine, or lost its disk. Begun anew under that name, it would lack what the member has confirmed.",
+		Fix:     fmt.Sprintf("to let it take the member's place, use `drover node replace %s`; if it is not the machine you mean, correct its address", h.Name),
+	}
 }

@@ -26,7 +26,7 @@ const moved = `c.hcl:12:28: error: the machine at 10.90.0.99 is not the n1 that 
   12 | kube_node "n1" { address = "10.90.0.99" }
      |                            ^^^^^^^^^^^^
   It belongs to no cluster, and a member's name does not make it one.
-  fix: set its address back to 10.90.0.21: drover does not put another machine in a member's place yet
+  fix: set its address back to 10.90.0.21; to put another machine in its place, use ` + "`drover node replace n1`" + `
 `
 
 func TestAMachineDoesNotBecomeAMemberByItsName(t *testing.T) {
@@ -45,7 +45,7 @@ func TestAMachineDoesNotBecomeAMemberByItsName(t *testing.T) {
   12 | kube_node "n1" { address = "10.90.0.99" }
      |                            ^^^^^^^^^^^^
   The machine there could not be reached, so it is not known whether it is the same.
-  fix: set its address back to 10.90.0.21: drover does not put another machine in a member's place yet
+  fix: set its address back to 10.90.0.21; to put another machine in its place, use ` + "`drover node replace n1`" + `
 `},
 		"a node that moved, and is a member": {inventory: []string{"10.90.0.21", "10.90.0.99"}},
 		"a master that moved": {inventory: []string{"10.90.0.11", "10.90.0.99"},
@@ -53,14 +53,14 @@ func TestAMachineDoesNotBecomeAMemberByItsName(t *testing.T) {
   11 | kube_master "m1" { address = "10.90.0.99" }
      |                              ^^^^^^^^^^^^
   drover has no verb that moves a master to another address: etcd's members find each other by it.
-  fix: set its address back to 10.90.0.11: drover does not put another machine in a member's place yet
+  fix: set its address back to 10.90.0.11; to put another machine in its place, use ` + "`drover node replace m1`" + `
 `},
 		"a master that was made anew": {change: func(s map[string]facts.Snapshot) { s["m1"] = bare },
 			want: `c.hcl:11:30: error: m1 belongs to no cluster, but etcd has a member of that name
   11 | kube_master "m1" { address = "10.90.0.11" }
      |                              ^^^^^^^^^^^^
   It is another machine, or lost its disk. Begun anew under that name, it would lack what the member has confirmed.
-  fix: correct its address, or give the machine a name of its own: drover does not let another take a member's place yet
+  fix: to let it take the member's place, use ` + "`drover node replace m1`" + `; if it is not the machine you mean, correct its address
 `},
 		"a master of a bootstrap that was killed": {change: func(s map[string]facts.Snapshot) {
 			s["m1"] = facts.Snapshot{Dirs: map[string]facts.File{manifests.EtcdDataDir + "/member/wal": {}}}
@@ -76,7 +76,7 @@ c.hcl:13:28: error: the machine at 10.90.0.98 is not the n2 that the cluster kno
   13 | kube_node "n2" { address = "10.90.0.98" }
      |                            ^^^^^^^^^^^^
   It belongs to no cluster, and a member's name does not make it one.
-  fix: set its address back to 10.90.0.22: drover does not put another machine in a member's place yet
+  fix: set its address back to 10.90.0.22; to put another machine in its place, use ` + "`drover node replace n2`" + `
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ c.hcl:13:28: error: the machine at 10.90.0.98 is not the n2 that the cluster kno
 			if name == "a node that never told where it is" {
 				list[2].Address = netip.Addr{}
 			}
-			got := rendered(t, Replaced(load(t, test.inventory...), seen, list))
+			got := rendered(t, Replaced(load(t, test.inventory...), seen, list, func(string) bool { return false }))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}

@@ -21,6 +21,9 @@ type Node struct {
 	Arch   string            // "amd64"
 	Labels map[string]string // besides the host name, OS and architecture
 	Taints []corev1.Taint
+	// ToProve notes on a Node that is made that it waits for a proof, and Aside keeps
+	// service addresses from it until it was had. Of one that there is they say nothing.
+	ToProve, Aside bool `json:"-"`
 }
 
 // What drover set on a node is noted on it, so that what is no longer wanted can
@@ -46,6 +49,7 @@ func (c *Client) ApplyNode(ctx context.Context, want Node) error {
 		case apierrors.IsNotFound(err):
 			fresh := want.over(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: want.Name}})
 			fresh.Status.Conditions = unborn()
+			want.toProve(fresh)
 			_, err = nodes.Create(ctx, fresh, metav1.CreateOptions{FieldManager: FieldManager})
 		case err == nil:
 			err = c.patchNode(ctx, have, want.over(have))

@@ -12,8 +12,13 @@ import (
 // NodeState is how the API sees one node.
 type NodeState struct {
 	Name     string
+	UID      string
+	Machine  string     // its machine-id, as its kubelet says
 	Trouble  string     // why it is not Ready; empty when it is
+	Heard    bool       // its kubelet has spoken of it lately, well or not
 	Cordoned bool       // nothing new is put on it
+	Excluded bool       // drover keeps service addresses from it, and not only until it is proven
+	Aside    bool       // service addresses are kept from it, by whomever
 	Kubelet  string     // its version, as it says
 	Address  netip.Addr // its InternalIP, as its kubelet says; invalid before it has
 	Master   bool       // it is labelled as one
@@ -31,8 +36,9 @@ func (n Nodes) States() []NodeState {
 	for _, name := range slices.Sorted(maps.Keys(n)) {
 		n := n[name]
 		one := NodeState{
-			Name: n.Name, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
-			Address: internalIP(n),
+			Name: n.Name, UID: string(n.UID), Machine: n.Status.NodeInfo.MachineID, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
+			Address: internalIP(n), Heard: speaks(n), Excluded: n.Annotations[excludedByUs] != "" && (n.Annotations[unproven] == "" || n.Spec.Unschedulable),
+			Aside: n.Labels[corev1.LabelNodeExcludeBalancers] != "", // whatever it says, as Kubernetes reads it
 		}
 		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]
 		out = append(out, one)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -30,6 +31,19 @@ func (c *Client) PodsReady(ctx context.Context, namespaces ...string) error {
 		}
 	}
 	return notReady(bad)
+}
+
+// PodIP is a pod's address, once it runs.
+func (c *Client) PodIP(ctx context.Context, namespace, name string) (netip.Addr, error) {
+	p, err := c.typed.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("look at pod %s/%s: %w", namespace, name, err)
+	}
+	at, err := netip.ParseAddr(p.Status.PodIP)
+	if err != nil {
+		return at, fmt.Errorf("pod %s/%s has no address yet", namespace, name)
+	}
+	return at, nil
 }
 
 // Workload is something of the users' that runs: a controller with its pods, or

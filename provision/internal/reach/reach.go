@@ -128,7 +128,7 @@ func (l *look) try(ctx context.Context, links []preflight.Link) []preflight.Atte
 	g.SetLimit(atOnce)
 	for i, k := range links {
 		g.Go(func() error {
-			outcome, err := try(ctx, l.hosts[k.From], k.At)
+			outcome, err := try(ctx, l.hosts[k.From].DialContext, k.At)
 			if err != nil {
 				l.blind(l.reach.Mute, k.From, err)
 			}
@@ -141,13 +141,13 @@ func (l *look) try(ctx context.Context, links []preflight.Link) []preflight.Atte
 }
 
 // try has a host connect to an address; an error says that it could not be asked to.
-func try(ctx context.Context, from Host, at netip.AddrPort) (preflight.Outcome, error) {
+func try(ctx context.Context, dial func(ctx context.Context, network, addr string) (net.Conn, error), at netip.AddrPort) (preflight.Outcome, error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
 	limited, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	conn, err := from.DialContext(limited, "tcp", at.String())
+	conn, err := dial(limited, "tcp", at.String())
 	var not *ssh.TunnelError
 	switch {
 	case err == nil:
@@ -163,6 +163,19 @@ func try(ctx context.Context, from Host, at netip.AddrPort) (preflight.Outcome, 
 		return preflight.Silent, nil
 	}
 	return "", err
+}
+
+// Answers is nil when whoever has an address answers a host, be it that nobody listens
+// there.
+func Answers(ctx context.Context, dial func(ctx context.Context, network, addr string) (net.Conn, error), at netip.AddrPort) error {
+	outcome, err := try(ctx, dial, at)
+	switch {
+	case err != nil:
+		return err
+	case outcome == preflight.Connected, outcome == preflight.Refused:
+		return nil
+	}
+	return fmt.Errorf("%s does not answer: %s", at.Addr(), outcome)
 }
 
 // outcome reads what sshd says: the words of the C library.

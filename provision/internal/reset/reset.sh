@@ -37,7 +37,7 @@ data() {
     there /var/lib/containerd/io.containerd.* /var/lib/containerd/tmpmounts /run/netns/cni-* \
       /run/containerd/io.containerd.* /run/nri/nri.sock /run/containerd/containerd.sock* /run/containerd/runc /run/containerd/s /run/containerd/fifo
   fi
-  if has etcd.service || [ -e /etc/drover/etcd-join.env ]; then there /var/lib/etcd/member; fi
+  if has etcd.service || [ -e /etc/drover/etcd-join.env ]; then there /var/lib/etcd/member /var/lib/drover/etcd-snapshots; fi
   if has kube-apiserver.service; then there /var/log/kubernetes/audit; fi
 }
 

@@ -76,9 +76,10 @@ type Step struct {
 	ID    plan.ID
 	Needs []plan.ID
 	Want  plan.State
-	// Content and Condition are the item's.
+	// Content, Condition and Serial are the item's.
 	Content   string
 	Condition bool
+	Serial    string
 	// Passive says that performing it only waits for somebody else.
 	Passive bool
 	See     facts.Scope
@@ -90,7 +91,7 @@ type Step struct {
 
 // Item is the step's outcome.
 func (s Step) Item() plan.Item {
-	return plan.Item{ID: s.ID, Needs: s.Needs, Want: s.Want, Content: s.Content, Condition: s.Condition}
+	return plan.Item{ID: s.ID, Needs: s.Needs, Want: s.Want, Content: s.Content, Condition: s.Condition, Serial: s.Serial}
 }
 
 // Scope is what Look needs to see of the host.

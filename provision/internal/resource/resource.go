@@ -80,6 +80,15 @@ type World struct {
 	Peers *fanout.Peers
 	// Waiting is told what is waited for and how it last looked.
 	Waiting func(string)
+	// Note is told what is worth knowing of what was done; may be nil.
+	Note func(string)
+}
+
+// Say tells what is worth knowing of what was done.
+func (w World) Say(text string) {
+	if w.Note != nil {
+		w.Note(text)
+	}
 }
 
 // Host is the writer of one host.

@@ -104,6 +104,7 @@ func identity(dir state.Dir, lab topology.Lab, m topology.Machine) ([]file, erro
 	if m.Role == topology.Router {
 		files = append(files,
 			file{path: "/etc/systemd/system/multi-user.target.wants/frr.service", content: "/lib/systemd/system/frr.service", link: true},
+			file{path: "/etc/systemd/system/multi-user.target.wants/connections.service", content: "/etc/systemd/system/connections.service", link: true},
 			file{path: "/etc/sysctl.d/90-router.conf", mode: 0o644, content: "net.ipv4.ip_forward = 1\nnet.ipv4.fib_multipath_hash_policy = 1\n"})
 	}
 	return files, nil
