@@ -1,0 +1,97 @@
+package placement
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+)
+
+// order is a way to submit the pods of workloads: one workload after the other or,
+// in parts, a part of each in turn.
+type order struct {
+	works []int
+	parts int
+}
+
+// turn is so many pods of one workload, submitted together.
+type turn struct{ work, pods int }
+
+// turns of an order, of the pods there are to submit; no smaller than at once may be.
+func (o order) turns(pods []int, atOnce int) []turn {
+	type piece struct {
+		turn
+		at float64
+	}
+	var pieces []piece
+	for _, i := range o.works {
+		n := pods[i]
+		parts := min((n+atOnce-1)/atOnce, o.parts)
+		for k := range parts {
+			pieces = append(pieces, piece{turn{i, n*(k+1)/parts - n*k/parts}, (float64(k) + 0.5) / float64(parts)})
+		}
+	}
+	if o.parts > 1 {
+		slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.at, b.at) })
+	}
+	turns := make([]turn, len(pieces))
+	for i, p := range pieces {
+		turns[i] = p.turn
+	}
+	return turns
+}
+
+// evenly is so many parts that more make no difference.
+const evenly = 16
+
+// obvious orders: as they were given, the largest first, the smallest first, those
+// that want much memory first, those that want much CPU first, and all mixed.
+func obvious(works []*work, whole Resources) []order {
+	share := func(w *work) float64 {
+		return max(part(w.Requests.CPU, whole.CPU), part(w.Requests.Memory, whole.Memory))
+	}
+	lean := func(w *work) float64 {
+		return part(w.Requests.CPU, whole.CPU) - part(w.Requests.Memory, whole.Memory)
+	}
+	var given []int
+	for i, w := range works {
+		if !w.DaemonSet {
+			given = append(given, i)
+		}
+	}
+	by := func(value func(*work) float64) order {
+		is := slices.Clone(given)
+		slices.SortStableFunc(is, func(a, b int) int { return cmp.Compare(value(works[a]), value(works[b])) })
+		return order{is, 1}
+	}
+	back := func(o order) order {
+		is := slices.Clone(o.works)
+		slices.Reverse(is)
+		return order{is, 1}
+	}
+	return []order{{given, 1}, back(by(share)), by(share), by(lean), back(by(lean)), {given, evenly}}
+}
+
+func part(of, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(of) / float64(whole)
+}
+
+// near is an order that differs a little from another, now and then much.
+func (o order) near(r *rand.Rand) order {
+	is, parts := slices.Clone(o.works), o.parts
+	a, b := r.IntN(len(is)), r.IntN(len(is))
+	switch r.IntN(8) {
+	case 0:
+		r.Shuffle(len(is), func(a, b int) { is[a], is[b] = is[b], is[a] })
+	case 1:
+		parts = []int{1, 2, 4, evenly}[r.IntN(4)]
+	case 2, 3, 4:
+		is[a], is[b] = is[b], is[a]
+	default:
+		moved := is[a]
+		is = slices.Insert(slices.Delete(is, a, a+1), b, moved)
+	}
+	return order{is, parts}
+}
