@@ -6,12 +6,22 @@ import (
 	"slices"
 )
 
-// order is a way to submit the pods of workloads: one workload after the other or,
-// in parts, a part of each in turn.
+// order is a way to submit the pods of workloads.
 type order struct {
 	works []int
-	parts int
+	style style
+	parts int    // of a style that has some
+	dice  uint64 // how it falls out where the scheduler may take either of two nodes
 }
+
+// style is how the pods of several workloads follow on each other.
+type style int
+
+const (
+	inBlocks style = iota // one workload after the other
+	inShares              // a part of each in turn, so that all are done at the same time
+	inTurn                // as many of each in turn, so that the small ones are done first
+)
 
 // turn is so many pods of one workload, submitted together.
 type turn struct{ work, pods int }
@@ -25,14 +35,27 @@ func (o order) turns(pods []int, atOnce int) []turn {
 	var pieces []piece
 	for _, i := range o.works {
 		n := pods[i]
-		parts := min((n+atOnce-1)/atOnce, o.parts)
+		parts := 1
+		switch {
+		case n == 0:
+			continue
+		case o.style == inShares:
+			parts = min((n+atOnce-1)/atOnce, o.parts)
+		case o.style == inTurn:
+			parts = (n + atOnce*o.parts - 1) / (atOnce * o.parts)
+		}
 		for k := range parts {
-			pieces = append(pieces, piece{turn{i, n*(k+1)/parts - n*k/parts}, (float64(k) + 0.5) / float64(parts)})
+			p := piece{turn{i, n*(k+1)/parts - n*k/parts}, 0}
+			switch o.style {
+			case inShares:
+				p.at = (float64(k) + 0.5) / float64(parts)
+			case inTurn:
+				p.at = float64(k)
+			}
+			pieces = append(pieces, p)
 		}
 	}
-	if o.parts > 1 {
-		slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.at, b.at) })
-	}
+	slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.at, b.at) })
 	turns := make([]turn, len(pieces))
 	for i, p := range pieces {
 		turns[i] = p.turn
@@ -61,14 +84,14 @@ func obvious(works []*work, whole Resources) []order {
 	by := func(value func(*work) float64) order {
 		is := slices.Clone(given)
 		slices.SortStableFunc(is, func(a, b int) int { return cmp.Compare(value(works[a]), value(works[b])) })
-		return order{is, 1}
+		return order{works: is}
 	}
 	back := func(o order) order {
 		is := slices.Clone(o.works)
 		slices.Reverse(is)
-		return order{is, 1}
+		return order{works: is}
 	}
-	return []order{{given, 1}, back(by(share)), by(share), by(lean), back(by(lean)), {given, evenly}}
+	return []order{{works: given}, back(by(share)), by(share), by(lean), back(by(lean)), {given, inShares, evenly, 0}}
 }
 
 func part(of, whole int64) float64 {
@@ -80,18 +103,19 @@ func part(of, whole int64) float64 {
 
 // near is an order that differs a little from another, now and then much.
 func (o order) near(r *rand.Rand) order {
-	is, parts := slices.Clone(o.works), o.parts
+	next := order{slices.Clone(o.works), o.style, o.parts, r.Uint64()}
+	is := next.works
 	a, b := r.IntN(len(is)), r.IntN(len(is))
 	switch r.IntN(8) {
 	case 0:
 		r.Shuffle(len(is), func(a, b int) { is[a], is[b] = is[b], is[a] })
-	case 1:
-		parts = []int{1, 2, 4, evenly}[r.IntN(4)]
-	case 2, 3, 4:
+	case 1, 2:
+		next.style, next.parts = style(r.IntN(3)), []int{1, 2, 4, evenly}[r.IntN(4)]
+	case 3, 4, 5:
 		is[a], is[b] = is[b], is[a]
-	default:
+	case 6:
 		moved := is[a]
-		is = slices.Insert(slices.Delete(is, a, a+1), b, moved)
+		next.works = slices.Insert(slices.Delete(is, a, a+1), b, moved)
 	}
-	return order{is, parts}
+	return next
 }

@@ -41,7 +41,9 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 
 // margin is what is taken off a claim about so many pods: orders that were not tried
 // may be worse by as much.
-func margin(wanted int) int { return (wanted*3 + 99) / 100 }
+func margin(pods int) int { return (pods*marginPercent + 99) / 100 }
+
+const marginPercent = 2
 
 // claim is how many replicas find a place in any order.
 func (p *Placement) claim(runs []*run, wanted int) int {
@@ -49,7 +51,7 @@ func (p *Placement) claim(runs []*run, wanted int) int {
 	for _, r := range runs {
 		placed := r.placed
 		if !p.exact {
-			placed += r.room - margin(wanted)
+			placed += r.slack - margin(placed)
 		}
 		least = min(least, max(0, placed))
 	}
@@ -66,7 +68,7 @@ func (p *Placement) result(runs []*run) Result {
 	for _, i := range worst.order.works {
 		r.Order = append(r.Order, p.works[i].Name)
 	}
-	r.Mixed = worst.order.parts > 1
+	r.Mixed = worst.order.style != inBlocks
 	for i, w := range p.works {
 		j := &worst.jobs[i]
 		o := Outcome{Workload: w.Name, DaemonSet: w.DaemonSet, Placed: j.placed, Missing: j.missing}

@@ -137,32 +137,31 @@ func (s *state) open(i int) {
 	}
 }
 
-// without takes nodes away. The pods that were there are missing, but for those of
-// DaemonSets, which go with the nodes; lost says how many there are of each workload.
-func (s *state) without(gone []bool) (lost []int) {
+// without takes nodes away. It says how many pods of each workload are to be placed
+// now: those that were there and those that had no place before, for a rule how to
+// lie may allow more of them without the nodes. DaemonSets go with the nodes.
+func (s *state) without(gone []bool) []int {
 	s.order = slices.DeleteFunc(slices.Clone(s.order), func(n int32) bool { return gone[n] })
 	s.start = 0
-	lost = make([]int, len(s.jobs))
+	todo := make([]int, len(s.jobs))
 	for i := range s.jobs {
 		j := &s.jobs[i]
-		if !slices.ContainsFunc(j.nodes, func(n int32) bool { return gone[n] }) {
-			continue
-		}
-		var kept job
+		var left job
 		for at, n := range j.nodes {
-			if gone[n] {
-				lost[i] += int(j.pods[at])
-				continue
+			if !gone[n] {
+				left.nodes, left.pods = append(left.nodes, n), append(left.pods, j.pods[at])
+				left.placed += int(j.pods[at])
 			}
-			kept.nodes, kept.pods = append(kept.nodes, n), append(kept.pods, j.pods[at])
 		}
-		kept.placed, kept.missing = j.placed-lost[i], j.missing
-		*j = kept
+		if !s.works[i].DaemonSet {
+			todo[i] = j.placed - left.placed + j.missing
+		}
+		*j = left
 		if s.works[i].DaemonSet {
-			lost[i] = 0
+			s.daemons(i)
 		}
 	}
-	return lost
+	return todo
 }
 
 // free is what is left on the nodes that some workload may use, and what they have.

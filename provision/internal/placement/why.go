@@ -14,7 +14,7 @@ func (s *state) why(i int) (Shortage, string) {
 	s.open(i)
 	defer clearSlots(s, i)
 	for _, n := range s.order {
-		if !s.admitted(w, n) {
+		if !s.admitted(w, n) || w.DaemonSet && s.on(i, n) > 0 {
 			continue
 		}
 		may++
