@@ -95,6 +95,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 	w.Running = nil
 	at := slices.IndexFunc(p.works, func(o *work) bool { return o.Name == w.Name })
 	pods = -1
+	exact := p.exact && (at >= 0 || p.wanted == 0)
 	for _, r := range p.runs {
 		s := r.clone()
 		i := at
@@ -102,6 +103,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 			i = len(s.works)
 			s.works, s.jobs = append(slices.Clip(s.works), p.fleet.work(&w)), append(s.jobs, job{})
 		}
+		exact = exact && len(s.works[i].hard) < 2
 		room := s.more(i, s.roomFor(s.works[i], unlimited))
 		if pods < 0 || room < pods {
 			pods = room
@@ -109,7 +111,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 			short, why = s.why(i)
 		}
 	}
-	if !p.exact || at < 0 && p.wanted > 0 || len(w.Spread) > 1 {
+	if !exact {
 		pods -= margin(pods)
 	}
 	return pods, short, why

@@ -68,8 +68,8 @@ func search(from []situation, wanted, budget int) []*run {
 	return runs[:min(len(runs), kept)]
 }
 
-// typical is a rather bad of several outcomes of the same order: the worst of all that
-// were tried owes as much to chance, which may take the scheduler's choice among equal
+// typical is the worst of a few outcomes of the same order. The worst of all that were
+// tried owes too much to chance, which may take the scheduler's choice among equal
 // nodes either way.
 func (r *run) typical(dice *rand.Rand, wanted int) *run {
 	var all []*run
@@ -78,8 +78,7 @@ func (r *run) typical(dice *rand.Rand, wanted int) *run {
 		o.dice = dice.Uint64()
 		all = append(all, r.from.submit(o, wanted))
 	}
-	slices.SortStableFunc(all, worse)
-	return all[1]
+	return slices.MinFunc(all, worse)
 }
 
 // atOnce does n things on all processors.

@@ -25,7 +25,7 @@ func randomNodes(r *rand.Rand) []placement.Node {
 	}}
 	for i := range 5 + r.IntN(12) {
 		n := placement.Node{Name: fmt.Sprintf("n%d", i), Domain: fmt.Sprintf("d%d", i%domains), Allocatable: sizes[r.IntN(len(sizes))],
-			Labels: map[string]string{"tier": []string{"web", "data"}[r.IntN(2)]}}
+			Labels: map[string]string{"tier": []string{"web", "data"}[i%2]}}
 		n.Cordoned = i == 3 && r.IntN(3) == 0
 		if i == 2 && r.IntN(3) == 0 {
 			n.Taints = []placement.Taint{{Key: "old", Value: "yes", Effect: placement.PreferNoSchedule}}
@@ -92,12 +92,15 @@ func anySet(r *rand.Rand) ([]placement.Node, []placement.Workload) {
 	nodes := randomNodes(r)
 	workloads := []placement.Workload{}
 	var asked placement.Resources
+	hard := false
 	for i := range 2 + r.IntN(5) {
 		w := randomWorkload(r, fmt.Sprintf("w%d", i))
-		if len(w.Spread) == 1 && w.Spread[0].Over == placement.LabelHost {
-			// One node that is full stops such a workload everywhere: whether that comes
-			// early or late is up to the scheduler's dice, and varies by a third.
-			w.Spread[0].Hard = false
+		// One domain that is full stops a workload with a hard rule everywhere: whether
+		// that comes early or late is up to the scheduler's dice when several compete, or
+		// when the domains are hosts, and what is placed varies by a third.
+		if len(w.Spread) == 1 && w.Spread[0].Hard {
+			w.Spread[0].Hard = w.Spread[0].Over == placement.LabelDomain && !hard
+			hard = true
 		}
 		asked.CPU += w.Requests.CPU * int64(w.Replicas)
 		asked.Memory += w.Requests.Memory * int64(w.Replicas)
