@@ -66,8 +66,8 @@ func (o order) turns(pods []int, atOnce int) []turn {
 // evenly is so many parts that more make no difference.
 const evenly = 16
 
-// obvious orders: as they were given, the largest first, the smallest first, those
-// that want much memory first, those that want much CPU first, and all mixed.
+// obvious orders, the most telling first: the largest first, the smallest first, all
+// mixed, as they were given, those that want much memory first, and much CPU.
 func obvious(works []*work, whole Resources) []order {
 	share := func(w *work) float64 {
 		return max(part(w.Requests.CPU, whole.CPU), part(w.Requests.Memory, whole.Memory))
@@ -91,7 +91,7 @@ func obvious(works []*work, whole Resources) []order {
 		slices.Reverse(is)
 		return order{works: is}
 	}
-	return []order{{works: given}, back(by(share)), by(share), by(lean), back(by(lean)), {given, inShares, evenly, 0}}
+	return []order{back(by(share)), by(share), {given, inShares, evenly, 0}, {works: given}, by(lean), back(by(lean))}
 }
 
 func part(of, whole int64) float64 {

@@ -9,11 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// What one question may cost: this many nodes are compared for a pod, at most; the
+// What one question may cost: this many nodes are compared for a pod, at most; some
 // obvious orders are tried in any case.
 const (
-	wholeBudget = 8_000_000
+	wholeBudget = 16_000_000
 	maxTries    = 400
+	minTries    = 3
 	kept        = 4  // of what was tried, the worst
 	suspects    = 12 // among them may be those, once chance is taken out
 	rolls       = 5
@@ -46,15 +47,18 @@ func search(from []situation, wanted, budget int) []*run {
 	_, whole := from[0].free()
 	tries := obvious(from[0].works, whole)
 	single := len(tries[0].works) < 2
+	affordable := budget / max(1, from[0].cost())
 	if single {
 		tries = slices.Repeat(tries[:1], len(from))
+	} else if affordable < len(tries) {
+		tries = tries[:max(minTries, affordable)]
 	}
 	runs := make([]*run, len(tries))
 	atOnce(len(tries), func(i int) { runs[i] = from[i%len(from)].submit(tries[i], wanted) })
 	slices.SortStableFunc(runs, worse)
 	dice := rand.New(rand.NewPCG(1, 2)) // the same answer each time
-	if more := min(maxTries, budget/max(1, from[0].cost())); !single && more > len(tries) {
-		for range more {
+	if !single && affordable > len(tries) {
+		for range min(maxTries, affordable) {
 			r := from[dice.IntN(len(from))].submit(runs[0].order.near(dice), wanted)
 			at, _ := slices.BinarySearchFunc(runs, r, worse)
 			runs = slices.Insert(runs, at, r)
