@@ -76,17 +76,23 @@ func (j judged) compare(r *rand.Rand) {
 		orders = [][]string{worst[0], worst[1], mixed}
 	}
 	var before, then []int
-	submit := func(order []string) {
-		b, a := j.submit(order, r)
+	shuffled := func(names []string) {
+		r.Shuffle(len(names), func(a, b int) { names[a], names[b] = names[b], names[a] })
+	}
+	atWorst := func(names []string) {
+		slices.SortFunc(names, func(a, b string) int { return slices.Index(after.Order, a) - slices.Index(after.Order, b) })
+	}
+	submit := func(order []string, again func([]string)) {
+		b, a := j.submit(order, again)
 		before, then = append(before, b), append(then, a)
 	}
-	for _, order := range orders {
-		submit(order)
+	for i, order := range orders {
+		submit(order, []func([]string){atWorst, shuffled, shuffled}[i])
 	}
 	// The claim is about the worst that can be, and the scheduler throws dice between
 	// equal nodes: it gets more throws before the gap is judged.
 	for k := 0; !said.Exact && k < 6 && (far(said, before) || far(after, then)); k++ {
-		submit(worst[k%len(worst)])
+		submit(worst[k%len(worst)], atWorst)
 	}
 	j.judge("all nodes", said, before)
 	j.judge("without "+j.lost, after, then)
@@ -98,9 +104,10 @@ func far(said placement.Result, placed []int) bool {
 	return (least-said.Placed)*20 > least
 }
 
-// submit has the scheduler place pods in an order, and again without a node; it says
-// how many have a place.
-func (j judged) submit(order []string, r *rand.Rand) (before, after int) {
+// submit has the scheduler place pods in an order, and then without a node those that
+// were there again, in the order that again brings them in; it says how many have a
+// place.
+func (j judged) submit(order []string, again func([]string)) (before, after int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	must := func(err error) {
@@ -115,9 +122,7 @@ func (j judged) submit(order []string, r *rand.Rand) (before, after int) {
 	placed, err := round.Decided(ctx)
 	must(err)
 	before = j.replicas(placed)
-	must(round.Lose(ctx, j.lost, func(names []string) {
-		r.Shuffle(len(names), func(a, b int) { names[a], names[b] = names[b], names[a] })
-	}))
+	must(round.Lose(ctx, j.lost, again))
 	placed, err = round.Decided(ctx)
 	must(err)
 	return before, j.replicas(placed)

@@ -129,8 +129,8 @@ func refused(p *corev1.Pod) bool {
 }
 
 // Lose takes a node away with its pods, and submits the pods that are owed for them
-// in the order given by shuffle.
-func (r *Round) Lose(ctx context.Context, node string, shuffle func([]string)) error {
+// in the order that arrange brings them in.
+func (r *Round) Lose(ctx context.Context, node string, arrange func([]string)) error {
 	name := r.nodeName(node)
 	if err := r.client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
 		return err
@@ -154,6 +154,6 @@ func (r *Round) Lose(ctx context.Context, node string, shuffle func([]string)) e
 			break
 		}
 	}
-	shuffle(owed)
+	arrange(owed)
 	return r.Submit(ctx, owed)
 }
