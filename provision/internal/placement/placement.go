@@ -1,0 +1,120 @@
+package placement
+
+import "slices"
+
+// Placement is workloads on nodes, as the scheduler may have put them there.
+type Placement struct {
+	fleet  *fleet
+	works  []*work
+	wanted int    // replicas
+	runs   []*run // the worst that were found, the worst first
+	exact  bool   // no order, and no choice of the scheduler's, makes a difference
+}
+
+// Place puts workloads on nodes: DaemonSets first, then what runs already where it
+// runs, then the rest in many orders. The names of nodes are unique.
+func Place(nodes []Node, workloads []Workload) *Placement {
+	p := &Placement{fleet: newFleet(nodes)}
+	replicated, rules := 0, 0
+	for i := range workloads {
+		w := p.fleet.work(&workloads[i])
+		p.works = append(p.works, w)
+		if !w.DaemonSet {
+			p.wanted += w.Replicas
+			replicated++
+			rules += len(w.hard)
+		}
+	}
+	p.exact = replicated < 2 && rules < 2
+	s := newState(p.fleet, p.works)
+	pods := make([]int, len(p.works))
+	for i, w := range p.works {
+		if w.DaemonSet {
+			s.daemons(i)
+		} else {
+			pods[i] = max(0, w.Replicas-s.jobs[i].placed)
+		}
+	}
+	p.runs = search([]situation{{s, pods}}, p.wanted, wholeBudget)
+	return p
+}
+
+// margin is what is taken off a claim about so many pods: orders that were not tried
+// may be worse by as much.
+func margin(pods int) int { return (pods*marginPercent + 99) / 100 }
+
+const marginPercent = 2
+
+// claim is how many replicas find a place in any order.
+func (p *Placement) claim(runs []*run, wanted int) int {
+	least := wanted
+	for _, r := range runs {
+		placed := r.placed
+		if !p.exact {
+			placed += r.slack - margin(placed)
+		}
+		least = min(least, max(0, placed))
+	}
+	return least
+}
+
+// Result is what Place found.
+func (p *Placement) Result() Result { return p.result(p.runs).located(p.runs[0]) }
+
+func (p *Placement) result(runs []*run) Result {
+	worst := runs[0]
+	r := Result{Wanted: p.wanted, Placed: p.claim(runs, p.wanted), Exact: p.exact}
+	r.Free, r.Allocatable = worst.free()
+	for _, i := range worst.order.works {
+		r.Order = append(r.Order, p.works[i].Name)
+	}
+	r.Mixed = worst.order.style != inBlocks
+	for i, w := range p.works {
+		j := &worst.jobs[i]
+		o := Outcome{Workload: w.Name, DaemonSet: w.DaemonSet, Placed: j.placed, Missing: j.missing}
+		if j.missing > 0 {
+			o.Short, o.Why = worst.why(i)
+		}
+		r.Workloads = append(r.Workloads, o)
+	}
+	return r
+}
+
+// located says where the pods are, which takes as long as there are pods.
+func (r Result) located(worst *run) Result {
+	for i := range r.Workloads {
+		r.Workloads[i].On = worst.byNode(i)
+	}
+	return r
+}
+
+// HowManyMore is how many pods of a workload would find a place after all others, in
+// any order of those, and what keeps the next one out. The workload may be one that
+// was placed; its Replicas and what runs of it are not looked at.
+func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why string) {
+	w.Running = nil
+	at := slices.IndexFunc(p.works, func(o *work) bool { return o.Name == w.Name })
+	pods = -1
+	exact := p.exact && (at >= 0 || p.wanted == 0)
+	for _, r := range p.runs {
+		s := r.clone()
+		i := at
+		if at < 0 {
+			i = len(s.works)
+			s.works, s.jobs = append(slices.Clip(s.works), p.fleet.work(&w)), append(s.jobs, job{})
+		}
+		exact = exact && len(s.works[i].hard) < 2
+		room := s.more(i, s.roomFor(s.works[i], unlimited))
+		if pods < 0 || room < pods {
+			pods = room
+			s.schedule(i, room+1)
+			short, why = s.why(i)
+		}
+	}
+	if !exact {
+		pods -= margin(pods)
+	}
+	return pods, short, why
+}
+
+const unlimited = 1 << 40
