@@ -19,6 +19,12 @@ const (
 	CapacityFail = capacity.Fail
 )
 
+// CapacityRule is a check as the reference tells of it.
+type CapacityRule = capacity.Rule
+
+// CapacityReference is every check there is.
+func CapacityReference() []CapacityRule { return capacity.Reference() }
+
 // Capacity judges what the inventory alone can tell.
 func Capacity(c *inventory.Cluster) []CapacityCheck { return capacity.Tier0(c) }
 

@@ -23,8 +23,6 @@ func meshSize(c *inventory.Cluster) []Check {
 		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(),
 		Measured:  fmt.Sprintf("%s, %d sessions", count(n, "host"), n*(n-1)/2),
 		Threshold: fmt.Sprintf("%d hosts, warning from %d", meshFail, meshWarn),
-		Formula:   "hosts in the mesh; sessions = hosts × (hosts − 1) / 2",
-		Source:    "Calico: full mesh up to about 100 nodes; the warning is drover's",
 	}.judged(grade(int64(n), meshWarn-1, meshFail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
 }
 
@@ -52,8 +50,6 @@ func routeReflectors(c *inventory.Cluster) []Check {
 		ID: "route-reflectors", At: c.Calico.Where.At("route_reflectors").Ptr(),
 		Measured:  fmt.Sprintf("%s in %s", count(len(c.Calico.RouteReflectors), "route reflector"), count(len(domains), "failure domain")),
 		Threshold: "2 in 2 failure domains",
-		Formula:   "failure domains that hold a route reflector ≥ 2",
-		Source:    "drover: the loss of one must not take all routes",
 	}.judged(status, "name route reflectors in two failure domains")}
 }
 
@@ -70,8 +66,6 @@ func bigipSessions(c *inventory.Cluster) []Check {
 			ID: "bigip-sessions", Subject: f5.Name, At: f5.Where.At("max_peers").Ptr(),
 			Measured:  count(int(n), "BGP session"),
 			Threshold: fmt.Sprintf("%d, warning above %d", limit, fourFifths(limit)),
-			Formula:   "one session per host ≤ max_peers",
-			Source:    "the inventory's max_peers; 80% is drover's margin",
 		}.judged(grade(n, fourFifths(limit), limit), "raise max_peers if the unit can hold more, or make several clusters"))
 	}
 	return checks
@@ -90,8 +84,6 @@ func bigipRoutes(c *inventory.Cluster) []Check {
 			ID: "bigip-routes", Subject: f5.Name, At: f5.Where.At("max_routes").Ptr(),
 			Measured:  count(int(n), "route"),
 			Threshold: fmt.Sprintf("%d, warning above %d", limit, fourFifths(limit)),
-			Formula:   "Σ blocks of the hosts + 1 for service_cidr ≤ max_routes",
-			Source:    "the inventory's max_routes; 80% is drover's margin",
 		}.judged(grade(n, fourFifths(limit), limit), "raise max_routes if the unit can hold more, or use larger blocks (a smaller block_size number) before the cluster is made"))
 	}
 	return checks

@@ -80,10 +80,14 @@ func grade(n, warn, fail int64) Status {
 // left to grow. The figure is drover's own.
 func fourFifths(limit int64) int64 { return limit * 4 / 5 }
 
-// judged fills in a check's status and its fix, which a check that passes has no
-// need of.
+// judged fills in what the reference says of a check, its status, and its fix,
+// which a check that passes has no need of.
 func (c Check) judged(s Status, fix string) Check {
-	c.Status = s
+	rule := ruleOf(c.ID)
+	c.Status, c.Tier, c.Source = s, rule.Tier, rule.Source
+	if c.Formula == "" { // else it names what was put in
+		c.Formula = rule.Formula
+	}
 	if s != Pass {
 		c.Fix = fix
 	}

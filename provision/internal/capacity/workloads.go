@@ -29,8 +29,6 @@ func workloadAddresses(c *inventory.Cluster) []Check {
 		ID: "workload-addresses", At: capacityAt(c),
 		Measured:  fmt.Sprintf("%d pods need an address", need),
 		Threshold: fmt.Sprintf("%d addresses in %s, warning above %d", have, c.PodCIDR, fourFifths(have)),
-		Formula:   "Σ workload.replicas + coredns.replicas ≤ 2^(32 − prefix length)",
-		Source:    "one address per pod; 80% is drover's margin",
 	}.judged(grade(need, fourFifths(have), have), "use a larger pod_cidr before the cluster is made, or declare fewer replicas")}
 }
 
@@ -68,8 +66,6 @@ func workloadPods(c *inventory.Cluster) []Check {
 		ID: "workload-pods", At: capacityAt(c),
 		Measured:  fmt.Sprintf("%d pods to place", need),
 		Threshold: fmt.Sprintf("%d places%s, warning above %d", left, without, fourFifths(left)),
-		Formula:   "Σ replicas + coredns.replicas ≤ Σ (max_pods − 1) of untainted hosts outside of the largest failure domains that may be lost",
-		Source:    "the inventory's max_pods and tolerate; 80% is drover's margin",
 	}.judged(grade(need, fourFifths(left), left), "add nodes in other failure domains, or declare fewer replicas")}
 }
 

@@ -1,0 +1,38 @@
+package capacity
+
+import (
+	"testing"
+)
+
+// The reference holds the checks that are made and no other: each of its rules is
+// of a row of the threshold tables, and each check made has a rule.
+func TestReference(t *testing.T) {
+	rules := map[string]Rule{}
+	for _, r := range Reference() {
+		if _, twice := rules[r.ID]; twice {
+			t.Errorf("%s stands twice in the reference", r.ID)
+		}
+		if r.Judges == "" || r.Formula == "" || r.Threshold == "" || r.Source == "" || r.Example == "" {
+			t.Errorf("incomplete: %+v", r)
+		}
+		rules[r.ID] = r
+	}
+	made := map[string]bool{}
+	note := func(c Check) {
+		r, ok := rules[c.ID]
+		if !ok || r.Tier != c.Tier {
+			t.Errorf("%s of tier %d is emitted, the reference has %+v", c.ID, c.Tier, r)
+		}
+		made[c.ID] = true
+	}
+	for _, row := range tier0Rows() {
+		for _, c := range Tier0(row.cluster) {
+			note(c)
+		}
+	}
+	for id := range rules {
+		if !made[id] {
+			t.Errorf("the reference has %s, which no check emits", id)
+		}
+	}
+}
