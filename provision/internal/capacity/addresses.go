@@ -61,6 +61,7 @@ func podsPerHost(c *inventory.Cluster) []Check {
 		}
 	}
 	pods, addresses := int64(most.Kubelet.MaxPods), int64(maxBlocks)<<(32-c.Calico.BlockSize)
+	warn, _ := limits(c, "pods-per-host", 110, 0)
 	at := most.Kubelet.Where.At("max_pods").Ptr()
 	return []Check{
 		Check{
@@ -71,8 +72,8 @@ func podsPerHost(c *inventory.Cluster) []Check {
 		Check{
 			ID: "pods-per-host", At: at,
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),
-			Threshold: "110 pods",
-		}.judged(grade(pods, 110, pods), "prove it on your machines, or write max_pods = 110"),
+			Threshold: figure(warn) + " pods",
+		}.judged(grade(float64(pods), warn, float64(pods)), "prove it on your machines, or write max_pods = 110"),
 	}
 }
 

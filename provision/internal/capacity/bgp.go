@@ -19,11 +19,12 @@ func meshSize(c *inventory.Cluster) []Check {
 		return nil
 	}
 	n := len(c.Hosts())
+	warn, fail := limits(c, "mesh-size", meshWarn, meshFail)
 	return []Check{Check{
 		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(),
 		Measured:  fmt.Sprintf("%s, %d sessions", count(n, "host"), n*(n-1)/2),
-		Threshold: fmt.Sprintf("%d hosts, warning from %d", meshFail, meshWarn),
-	}.judged(grade(int64(n), meshWarn-1, meshFail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
+		Threshold: fmt.Sprintf("%s hosts, warning from %s", figure(fail), figure(warn)),
+	}.judged(grade(float64(n), warn-1, fail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
 }
 
 // routeReflectors: hosts that speak with reflectors only are cut off with them.

@@ -1,6 +1,10 @@
 package capacity
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/droverctl/drover/inventory"
+)
 
 // Rule is a check as the reference tells of it. What a check emits under an ID is
 // this rule applied: a test holds the two to each other.
@@ -12,14 +16,33 @@ type Rule struct {
 	Threshold string `json:"threshold"` // unless the inventory sets another
 	Source    string `json:"source"`    // whose threshold it is
 	Example   string `json:"example"`
+	// What the inventory may set: which of warn and fail, and in what unit.
+	Settable []string `json:"settable,omitempty"`
+	Unit     string   `json:"unit,omitempty"`
 }
 
 // Reference is every check there is, in the order in which they are made.
-func Reference() []Rule { return slices.Concat(tier0Rules()) }
+func Reference() []Rule {
+	rules := slices.Concat(tier0Rules())
+	for _, c := range inventory.CapacityChecks() {
+		i := slices.IndexFunc(rules, func(r Rule) bool { return r.ID == c.ID })
+		if i < 0 {
+			continue
+		}
+		rules[i].Unit = c.Unit
+		for word, can := range map[string]bool{"warn": c.Warn, "fail": c.Fail} {
+			if can {
+				rules[i].Settable = append(rules[i].Settable, word)
+			}
+		}
+		slices.Sort(rules[i].Settable)
+	}
+	return rules
+}
 
 // ruleOf is the rule of a check.
 func ruleOf(id string) Rule {
-	all := Reference()
+	all := slices.Concat(tier0Rules())
 	i := slices.IndexFunc(all, func(r Rule) bool { return r.ID == id })
 	if i < 0 {
 		panic("capacity: the reference lacks the check " + id) // a check was added, and its rule forgotten

@@ -2,7 +2,25 @@ package capacity
 
 import (
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/droverctl/drover/inventory"
 )
+
+// The inventory lets every check be waived that there is, and no other.
+func TestReferenceIsWhatCanBeWaived(t *testing.T) {
+	var made, named []string
+	for _, r := range Reference() {
+		made = append(made, r.ID)
+	}
+	for _, c := range inventory.CapacityChecks() {
+		named = append(named, c.ID)
+	}
+	if d := cmp.Diff(made, named); d != "" {
+		t.Errorf("-reference +inventory:\n%s", d)
+	}
+}
 
 // The reference holds the checks that are made and no other: each of its rules is
 // of a row of the threshold tables, and each check made has a rule.
