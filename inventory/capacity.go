@@ -28,6 +28,17 @@ func CapacityChecks() []CapacityCheck {
 		{ID: "mesh-size", Unit: "hosts", Warn: true, Fail: true},
 		{ID: "route-reflectors"}, {ID: "bigip-sessions"}, {ID: "bigip-routes"},
 		{ID: "workload-addresses"}, {ID: "workload-pods"},
+
+		{ID: "facts-missing"},
+		{ID: "master-cpu", Unit: "cores", Warn: true, Fail: true, Least: true},
+		{ID: "master-memory", Unit: "MiB", Warn: true, Fail: true, Least: true},
+		{ID: "node-pods"}, {ID: "node-allocatable"}, {ID: "workload-fits"},
+		{ID: "headroom-cpu", Unit: "% of what is left", Warn: true},
+		{ID: "headroom-memory", Unit: "% of what is left", Warn: true},
+		{ID: "node-disk", Unit: "% free", Warn: true, Fail: true, Least: true},
+		{ID: "node-inodes", Unit: "% free", Warn: true, Fail: true, Least: true},
+		{ID: "etcd-disk", Unit: "times the quota", Warn: true, Least: true},
+		{ID: "node-swap"}, {ID: "node-mtu"}, {ID: "node-conntrack"},
 	}
 }
 

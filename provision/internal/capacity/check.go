@@ -22,6 +22,9 @@ type Check struct {
 	Fix       string      `json:"fix,omitempty"`
 	Waived    *Waived     `json:"waived,omitempty"`
 	At        *diag.Range `json:"at,omitempty"` // where the inventory says what was judged
+
+	// weight is how bad it is, among checks of one ID: more is worse.
+	weight float64
 }
 
 // Status is the outcome of a check.

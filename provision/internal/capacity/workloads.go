@@ -43,11 +43,7 @@ func workloadPods(c *inventory.Cluster) []Check {
 		if closed(h) {
 			continue
 		}
-		domain := h.FailureDomain
-		if domain == "" { // failureDomains warns of it
-			domain = "host " + h.Name
-		}
-		room[domain] += int64(h.Kubelet.MaxPods) - 1 // calico-node takes one everywhere
+		room[domainOf(h)] += int64(h.Kubelet.MaxPods) - 1 // calico-node takes one everywhere
 	}
 	names := slices.SortedFunc(maps.Keys(room), func(a, b string) int {
 		return cmp.Or(cmp.Compare(room[b], room[a]), cmp.Compare(a, b))
