@@ -43,6 +43,12 @@ type Host struct {
 	probe     answer
 }
 
+// What every simulated machine has.
+const (
+	cores     = 4
+	memoryKiB = 8_000_000
+)
+
 func newHost(f *Fleet, name, address string, master bool) *Host {
 	h := &Host{Name: name, Address: address, Master: master, fleet: f}
 	m := hosttest.New(f.tb, name)
@@ -139,7 +145,7 @@ func (h *Host) surveyed(*hosttest.State, hosttest.Call) host.Result {
 	now := fmt.Sprintf("%.9f\n", float64(time.Now().UnixNano())/1e9)
 	for _, part := range [][2]string{
 		{"begin", now}, {"os", "ID=debian\nVERSION_ID=12\n"},
-		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=4\nmemory-kib=8000000\nswap-kib=0\nlogin=root\n"},
+		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=0\nlogin=root\n"},
 		{"resolv", "nameserver 10.0.0.53\n"}, {"commands", "ip sysctl nft haproxy conntrack curl\n"}, {"cgroup", "cgroup2fs\n"},
 		{"finish", now}, {"end", ""},
 	} {
