@@ -140,13 +140,22 @@ func bundle(s *hosttest.State, c hosttest.Call) host.Result {
 }
 
 // surveyed plays the survey of a host on which nothing stands in the way.
-func (h *Host) surveyed(*hosttest.State, hosttest.Call) host.Result {
-	var out strings.Builder
+func (h *Host) surveyed(s *hosttest.State, _ hosttest.Call) host.Result {
+	var out, disks strings.Builder
+	for path, device := range map[string]string{"/": "sda", "/var": "sda", "/opt": "sda", "/var/lib/kubelet": "sda", "/var/lib/containerd": "sda", "/var/lib/etcd": "sdb"} {
+		at := map[string]string{"sda": "/", "sdb": "/var/lib/etcd"}[device]
+		fmt.Fprintf(&disks, "%s /dev/%s ext4 100000000 80000000 6400000 6000000 %s\n", path, device, at)
+	}
+	drove := ""
+	if _, member := s.Files[membership+"/cluster.drover"]; member {
+		drove = "member\ncluster=fleet\n"
+	}
 	now := fmt.Sprintf("%.9f\n", float64(time.Now().UnixNano())/1e9)
 	for _, part := range [][2]string{
 		{"begin", now}, {"os", "ID=debian\nVERSION_ID=12\n"},
 		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=0\nlogin=root\n"},
 		{"resolv", "nameserver 10.0.0.53\n"}, {"commands", "ip sysctl nft haproxy conntrack curl\n"}, {"cgroup", "cgroup2fs\n"},
+		{"disks", disks.String()}, {"drove", drove},
 		{"finish", now}, {"end", ""},
 	} {
 		fmt.Fprintf(&out, "@@drover-survey@@ %s\n%s", part[0], part[1])

@@ -1,11 +1,114 @@
 package cli
 
 import (
+	"errors"
+	"strconv"
+
 	"github.com/spf13/cobra"
 
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/provision"
 )
+
+func (a *app) capacity() *cobra.Command {
+	var format view.Format
+	tier, on := tierFlag(1), failOnError
+	c := &cobra.Command{
+		Use:   "capacity",
+		Short: "Judge whether the cluster can hold what it must, with every check's arithmetic",
+		Long: `capacity shows what the cluster has and takes: masters and nodes by failure domain,
+addresses, BGP sessions and routes, room; and judges it by every check up to a tier:
+
+  0  the inventory alone; no host is asked
+  1  what the hosts are, and, where the cluster exists, what its pods ask for
+
+"drover capacity checks" is the reference of the checks. apply, node add, node remove
+and node replace make those of tier 0 and 1 for what there will be, and begin nothing
+when one FAILs. It only looks.
+
+What is to be borne for a while is waived in the inventory, and what is to be judged
+otherwise has its threshold set:
+
+  capacity {
+    profile = "lean" # or standard, large: what masters are to have
+    waive "master-memory" {
+      hosts   = ["kube-master-1"] # all without this line
+      reason  = "more is ordered"
+      expires = "2027-01-31"
+    }
+    threshold "node-disk" {
+      warn = 30
+    }
+  }
+
+-o json keeps to the schema that "drover capacity schema" prints. Exit code 0: nothing
+that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return usageError("%s has no command %q: use one of these: checks, schema", c.CommandPath(), given[0])
+			}
+			load := a.load
+			if tier == 0 { // what no host is asked for needs no more than validate does
+				load = a.read
+			}
+			cluster, err := load()
+			if err != nil {
+				return err
+			}
+			r := provision.TakeCapacity(c.Context(), cluster, a.runOptions(nil), int(tier))
+			if err := c.Context().Err(); err != nil {
+				return err
+			}
+			a.view.Away("could not be asked", r.Away)
+			if err := a.view.Capacity(r, format); err != nil {
+				return err
+			}
+			return capacityCode(r, on)
+		},
+	}
+	outputFlag(c, &format)
+	c.Flags().Var(&tier, "tier", "up to which tier: 0 (the inventory) or 1 (the hosts as well)")
+	c.Flags().Var(&on, "fail-on", "exit with code 4 on warnings: error or warn")
+	c.AddCommand(a.capacityChecks(), a.capacitySchema())
+	return c
+}
+
+func capacityCode(r provision.CapacityReport, on failOn) error {
+	worst := provision.CapacityWorst(r.Checks)
+	switch {
+	case worst == provision.CapacityFail:
+		return codeError{code: exitCapacity}
+	case len(r.Away) > 0:
+		return awayCode(r.Away)
+	case on == failOnWarn && (worst == provision.CapacityWarn || len(r.Notes)+len(r.Warnings) > 0):
+		return codeError{code: exitWarnings}
+	}
+	return nil
+}
+
+// tierFlag is up to which tier is judged.
+type tierFlag int
+
+func (f *tierFlag) String() string { return strconv.Itoa(int(*f)) }
+func (f *tierFlag) Type() string   { return "tier" }
+func (f *tierFlag) Set(s string) error {
+	switch s {
+	case "0", "1":
+		*f = tierFlag(s[0] - '0')
+		return nil
+	}
+	return errors.New("want 0 or 1")
+}
+
+func (a *app) capacitySchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON schema of capacity -o json",
+		Args:  args(cobra.NoArgs),
+		RunE:  func(*cobra.Command, []string) error { return a.view.CapacitySchema() },
+	}
+}
 
 func (a *app) capacityChecks() *cobra.Command {
 	var format view.Format

@@ -66,13 +66,7 @@ func validationDocument(found Validation) validationJSON {
 		return doc
 	}
 	doc.Cluster, doc.Worst = found.Cluster.Name, provision.CapacityWorst(found.Capacity)
-	for _, check := range found.Capacity {
-		j := capacityJSON{CapacityCheck: check}
-		if check.At != nil {
-			j.At = check.At.String()
-		}
-		doc.Capacity = append(doc.Capacity, j)
-	}
+	doc.Capacity = capacityChecksJSON(found.Capacity)
 	return doc
 }
 

@@ -66,7 +66,7 @@ type Inputs struct {
 func (in Inputs) known(hosts []inventory.Host) []inventory.Host {
 	var out []inventory.Host
 	for _, h := range hosts {
-		if f, ok := in.Hosts[h.Name]; ok && f.CPUs > 0 {
+		if f, ok := in.Hosts[h.Name]; ok && (f.CPUs > 0 && f.Memory > 0 || f.Allocatable != nil) {
 			out = append(out, h)
 		}
 	}

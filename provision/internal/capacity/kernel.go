@@ -9,8 +9,12 @@ import (
 // nodeSwap: what is swapped out of a pod that asked for memory is not what it asked for.
 func nodeSwap(in Inputs) []Check {
 	return in.perHost("node-swap", in.Cluster.Hosts(), func(h inventory.Host, f HostFacts) (verdict, bool) {
+		measured := "no swap"
+		if f.Swap > 0 {
+			measured = size(f.Swap) + " of swap"
+		}
 		return verdict{
-			status: grade(f.Swap, 0, f.Swap), measured: size(f.Swap) + " of swap", threshold: "none",
+			status: grade(f.Swap, 0, f.Swap), measured: measured, threshold: "none",
 			fix: "`swapoff -a`, and take it out of /etc/fstab", near: float64(-f.Swap), at: h.Kubelet.Where.At("config").Ptr(),
 		}, f.Surveyed
 	})

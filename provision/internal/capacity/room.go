@@ -79,7 +79,7 @@ func nodeAllocatable(in Inputs) []Check {
 		if left.CPU <= 0 || left.Memory <= 0 {
 			v.status = Fail
 		}
-		return v, f.CPUs > 0 && f.Memory > 0
+		return v, f.CPUs > 0 && f.Memory > 0 || f.Allocatable != nil
 	})
 }
 

@@ -111,6 +111,9 @@ func some(names []string) string {
 
 // size is a size in bytes as people say it.
 func size(n int64) string {
+	if n == 0 {
+		return "0"
+	}
 	if n < 0 {
 		return "-" + size(-n)
 	}
