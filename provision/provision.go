@@ -83,6 +83,9 @@ type Session struct {
 	leaving   []removal.Node
 	gone      map[string]error // why hosts could not be reached that are removed for that
 
+	surveyed   map[string]Facts // hosts that a plan would touch; nil before they were asked
+	surveyedOf map[string]bool  // which those are
+
 	mu    *sync.Mutex
 	wiped []string // hosts that nothing else of drover's is on any more
 }

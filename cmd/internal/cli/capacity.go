@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/provision"
+	"github.com/droverctl/drover/provision/plan"
 )
 
 func (a *app) capacity() *cobra.Command {
@@ -85,6 +88,36 @@ func capacityCode(r provision.CapacityReport, on failOn) error {
 		return codeError{code: exitWarnings}
 	}
 	return nil
+}
+
+// holds tells what the cluster that a plan makes could not hold, and refuses the plan
+// when that is something it must.
+func (a *app) holds(ctx context.Context, s *provision.Session, p plan.Plan) error {
+	gate, err := s.CapacityGate(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, w := range gate.Warnings {
+		a.view.Warn("%s", w)
+	}
+	a.view.CapacityJudged(gate.Checks, gate.Notes)
+	if len(gate.Stops) == 0 {
+		return nil
+	}
+	without := ""
+	if task := s.Task(); task.Verb == provision.NodeRemove || task.Verb == provision.NodePrune {
+		without = "; --without-room removes nodes all the same"
+	}
+	return codeError{exitCapacity, fmt.Errorf("the cluster would not hold what it must, so nothing was touched: mend what FAILs, or waive it for a while in the inventory: capacity { waive %q { reason = \"…\" expires = \"2027-01-31\" } } (`drover capacity --help`)%s",
+		gate.Stops[0].ID, without)}
+}
+
+// warnOfCapacity tells for what capacity would keep an apply from doing what is planned.
+func (a *app) warnOfCapacity(ctx context.Context, s *provision.Session, p plan.Plan) {
+	gate := s.CapacityAhead(ctx, p)
+	for _, c := range gate.Stops {
+		a.view.Warn("apply would refuse this: %s", c)
+	}
 }
 
 // tierFlag is up to which tier is judged.

@@ -162,16 +162,10 @@ func judgedText(checks []provision.CapacityCheck) string {
 	return b.String()
 }
 
-// CapacityJudged tells, beside other things, what does not pass and is not waived.
+// CapacityJudged tells, beside other things, of checks that do not pass.
 func (v View) CapacityJudged(checks []provision.CapacityCheck, notes diag.Problems) {
 	v.Problems(notes)
-	var told []provision.CapacityCheck
-	for _, c := range checks {
-		if c.Waived == nil {
-			told = append(told, c)
-		}
-	}
-	if text := judgedText(told); text != "" {
+	if text := judgedText(checks); text != "" {
 		fmt.Fprint(v.Err, "\n"+text)
 	}
 }

@@ -43,7 +43,7 @@ func allBlocks(c *inventory.Cluster) (n int64) {
 func podBlocks(c *inventory.Cluster) []Check {
 	need, have := allBlocks(c), int64(1)<<(c.Calico.BlockSize-c.PodCIDR.Bits())
 	return []Check{Check{
-		ID: "pod-blocks", At: c.Where.At("pod_cidr").Ptr(),
+		ID: "pod-blocks", At: c.Where.At("pod_cidr").Ptr(), weight: float64(need - have),
 		Measured:  fmt.Sprintf("%d blocks of /%d for %s", need, c.Calico.BlockSize, count(len(c.Hosts()), "host")),
 		Threshold: fmt.Sprintf("%d blocks in %s, warning above %d", have, c.PodCIDR, fourFifths(have)),
 	}.judged(grade(need, fourFifths(have), have), "use a larger pod_cidr, or a smaller max_pods; neither pod_cidr nor block_size can be changed later")}
@@ -65,7 +65,7 @@ func podsPerHost(c *inventory.Cluster) []Check {
 	at := most.Kubelet.Where.At("max_pods").Ptr()
 	return []Check{
 		Check{
-			ID: "pod-addresses-per-host", At: at,
+			ID: "pod-addresses-per-host", At: at, weight: float64(pods - addresses),
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),
 			Threshold: fmt.Sprintf("%d addresses", addresses),
 		}.judged(grade(pods, addresses, addresses), "lower max_pods, or choose a smaller block_size number before the cluster is made"),

@@ -21,7 +21,7 @@ func meshSize(c *inventory.Cluster) []Check {
 	n := len(c.Hosts())
 	warn, fail := limits(c, "mesh-size", meshWarn, meshFail)
 	return []Check{Check{
-		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(),
+		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(), weight: float64(n),
 		Measured:  fmt.Sprintf("%s, %d sessions", count(n, "host"), n*(n-1)/2),
 		Threshold: fmt.Sprintf("%s hosts, warning from %s", figure(fail), figure(warn)),
 	}.judged(grade(float64(n), warn-1, fail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
@@ -64,7 +64,7 @@ func bigipSessions(c *inventory.Cluster) []Check {
 		}
 		limit := int64(f5.MaxPeers)
 		checks = append(checks, Check{
-			ID: "bigip-sessions", Subject: f5.Name, At: f5.Where.At("max_peers").Ptr(),
+			ID: "bigip-sessions", Subject: f5.Name, weight: float64(n - limit), At: f5.Where.At("max_peers").Ptr(),
 			Measured:  count(int(n), "BGP session"),
 			Threshold: fmt.Sprintf("%d, warning above %d", limit, fourFifths(limit)),
 		}.judged(grade(n, fourFifths(limit), limit), "raise max_peers if the unit can hold more, or make several clusters"))
@@ -82,7 +82,7 @@ func bigipRoutes(c *inventory.Cluster) []Check {
 		}
 		limit := int64(f5.MaxRoutes)
 		checks = append(checks, Check{
-			ID: "bigip-routes", Subject: f5.Name, At: f5.Where.At("max_routes").Ptr(),
+			ID: "bigip-routes", Subject: f5.Name, weight: float64(n - limit), At: f5.Where.At("max_routes").Ptr(),
 			Measured:  count(int(n), "route"),
 			Threshold: fmt.Sprintf("%d, warning above %d", limit, fourFifths(limit)),
 		}.judged(grade(n, fourFifths(limit), limit), "raise max_routes if the unit can hold more, or use larger blocks (a smaller block_size number) before the cluster is made"))

@@ -57,7 +57,7 @@ func quorumDomain(c *inventory.Cluster) []Check {
 	}
 	limit := (n - 1) / 2
 	check := Check{
-		ID: "quorum-domain", At: c.Where.At("masters").Ptr(),
+		ID: "quorum-domain", At: c.Where.At("masters").Ptr(), weight: float64(lost - limit),
 		Measured:  fmt.Sprintf("%d of %d masters in %s", lost, n, list(worst, "failure domain")),
 		Threshold: fmt.Sprintf("%d", limit),
 		Formula:   fmt.Sprintf("masters in the largest %s ≤ ⌊(masters − 1) / 2⌋", count(lose, "failure domain")),

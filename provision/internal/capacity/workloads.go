@@ -26,7 +26,7 @@ func workloadAddresses(c *inventory.Cluster) []Check {
 	}
 	need, have := pods(c), int64(1)<<(32-c.PodCIDR.Bits())
 	return []Check{Check{
-		ID: "workload-addresses", At: capacityAt(c),
+		ID: "workload-addresses", At: capacityAt(c), weight: float64(need - have),
 		Measured:  fmt.Sprintf("%d pods need an address", need),
 		Threshold: fmt.Sprintf("%d addresses in %s, warning above %d", have, c.PodCIDR, fourFifths(have)),
 	}.judged(grade(need, fourFifths(have), have), "use a larger pod_cidr before the cluster is made, or declare fewer replicas")}
@@ -59,7 +59,7 @@ func workloadPods(c *inventory.Cluster) []Check {
 		without = " without " + list(lost, "failure domain")
 	}
 	return []Check{Check{
-		ID: "workload-pods", At: capacityAt(c),
+		ID: "workload-pods", At: capacityAt(c), weight: float64(need - left),
 		Measured:  fmt.Sprintf("%d pods to place", need),
 		Threshold: fmt.Sprintf("%d places%s, warning above %d", left, without, fourFifths(left)),
 	}.judged(grade(need, fourFifths(left), left), "add nodes in other failure domains, or declare fewer replicas")}
