@@ -32,8 +32,11 @@ func reserved(h inventory.Host, f HostFacts) Amount {
 
 // quantity is an amount as a kubelet's configuration has it; none when there is none.
 func quantity(v any) *resource.Quantity {
+	if v == nil {
+		return &resource.Quantity{}
+	}
 	q, err := resource.ParseQuantity(fmt.Sprint(v))
-	if v == nil || err != nil { // the kubelet will say so
+	if err != nil { // the kubelet will say so
 		return &resource.Quantity{}
 	}
 	return &q
@@ -96,12 +99,16 @@ func workloadFits(in Inputs) []Check {
 	if len(hosts) == 0 {
 		return nil
 	}
+	room := make([]Amount, len(hosts))
+	for i, h := range hosts {
+		_, room[i] = in.allocatable(h)
+	}
 	var checks []Check
 	for _, w := range in.Cluster.Capacity.Workloads {
 		asks := Amount{w.CPU, w.Memory}
 		fits, domains, most := 0, map[string]bool{}, Amount{}
-		for _, h := range hosts {
-			_, left := in.allocatable(h)
+		for i, h := range hosts {
+			left := room[i]
 			if most = (Amount{max(most.CPU, left.CPU), max(most.Memory, left.Memory)}); left.holds(asks) {
 				fits++
 				domains[domainOf(h)] = true
