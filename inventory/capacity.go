@@ -39,6 +39,11 @@ func CapacityChecks() []CapacityCheck {
 		{ID: "node-inodes", Unit: "% free", Warn: true, Fail: true, Least: true},
 		{ID: "etcd-disk", Unit: "times the quota", Warn: true, Least: true},
 		{ID: "node-swap"}, {ID: "node-mtu"}, {ID: "node-conntrack"},
+
+		{ID: "etcd-fsync", Unit: "ms", Warn: true, Fail: true},
+		{ID: "master-rtt", Unit: "ms", Warn: true, Fail: true},
+		{ID: "host-clock", Unit: "s", Warn: true},
+		{ID: "host-steal", Unit: "%", Warn: true},
 	}
 }
 

@@ -29,9 +29,19 @@ type CapacityReport struct {
 	Warnings []string
 }
 
-// TakeCapacity judges an inventory's cluster up to a tier: 0 asks no host, 1 asks each
-// what it is, and the cluster, where there is one, what its pods ask for. It only looks.
-func TakeCapacity(ctx context.Context, c *inventory.Cluster, o Options, tier int) CapacityReport {
+// CapacityTask is how far capacity is judged.
+type CapacityTask struct {
+	// Tier 0 asks no host; 1 asks each what it is, and the cluster, where there is one,
+	// what its pods ask for; 2 measures.
+	Tier int
+	// Live has the disks of etcds measured that are in use.
+	Live bool
+}
+
+// TakeCapacity judges an inventory's cluster. It only looks, but for a file that is
+// written, and gone again, where tier 2 measures a disk.
+func TakeCapacity(ctx context.Context, c *inventory.Cluster, o Options, task CapacityTask) CapacityReport {
+	tier := task.Tier
 	s := begin(c, o)
 	defer s.Close()
 	out := CapacityReport{Cluster: c, Tier: tier, Away: map[string]error{}}
@@ -50,6 +60,11 @@ func TakeCapacity(ctx context.Context, c *inventory.Cluster, o Options, tier int
 			running(&in, *load)
 		}
 		out.Checks = append(out.Checks, capacity.Tier1(in)...)
+		if tier > 1 {
+			measured, warnings := s.measure(ctx, v, task.Live)
+			out.Warnings = append(out.Warnings, warnings...)
+			out.Checks = append(out.Checks, capacity.Tier2(c, measured)...)
+		}
 	}
 	out.Summary = capacity.Summarize(in)
 	judged := capacity.UpToTier(tier)

@@ -55,6 +55,7 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	h.Machine = m
 	m.HandleScript("# drover probe", h.probed)
 	m.HandleScript("# drover survey", h.surveyed)
+	m.HandleScript("# drover measure", h.measured)
 	m.HandleScript("# drover bundle", bundle)
 	// No journal, and nobody on the ports.
 	m.HandleScript("# drover evidence", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
@@ -160,6 +161,29 @@ func (h *Host) surveyed(s *hosttest.State, _ hosttest.Call) host.Result {
 	} {
 		fmt.Fprintf(&out, "@@drover-survey@@ %s\n%s", part[0], part[1])
 	}
+	return host.Result{Stdout: []byte(out.String())}
+}
+
+// measured plays a measurement: of a disk that takes 2 ms for a write, and a network on
+// which everybody is 0.3 ms away. Where etcd runs, its disk is left alone.
+func (h *Host) measured(s *hosttest.State, c hosttest.Call) host.Result {
+	script := string(c.Stdin)
+	var out strings.Builder
+	section := func(name, body string) { fmt.Fprintf(&out, "@@drover-measure@@ %s\n%s", name, body) }
+	section("before", "cpu  100 0 100 700 0 0 0 100 0 0\n")
+	if n, _ := strconv.Atoi(between(script, "\nwrites=", "\n")); n > 0 {
+		if s.Units["etcd.service"].Active && between(script, "\nanyway=", "\n") == "" {
+			section("live", "")
+		} else {
+			section("writes", strings.Repeat("2300 bytes (2.3 kB, 2.2 KiB) copied, 0.002 s, 1.1 MB/s\n", n))
+		}
+	}
+	pings, _ := strconv.Atoi(between(script, "\npings=", "\n"))
+	for _, peer := range strings.Fields(between(script, "\npeers=", "\n")) {
+		section("ping "+peer, strings.Repeat("64 bytes from "+peer+": icmp_seq=1 ttl=64 time=0.300 ms\n", pings))
+	}
+	section("after", "cpu  150 0 150 799 0 0 0 101 0 0\n")
+	section("end", "")
 	return host.Result{Stdout: []byte(out.String())}
 }
 

@@ -77,6 +77,7 @@ func TestCapacityKeepsToItsSchema(t *testing.T) {
 	check(0, []string{`"tier": 0`, `"id": "pod-blocks"`}, "--tier", "0")
 	check(0, []string{`"allocatable": {`, `"id": "master-cpu"`, `"hosts": 3`})
 	check(4, nil, "--fail-on=warn")
+	check(0, []string{`"id": "etcd-fsync"`, `"tier": 2`}, "--tier=2")
 	add(`capacity {
   workload "web" {
     replicas = 4

@@ -95,7 +95,13 @@ func limits(c *inventory.Cluster, id string, warn, fail float64) (float64, float
 }
 
 // figure is a number as people write it.
-func figure(f float64) string { return strconv.FormatFloat(math.Round(f*100)/100, 'f', -1, 64) }
+func figure(f float64) string {
+	f = math.Round(f*100) / 100
+	if f == 0 { // nor is it -0
+		return "0"
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
 
 // grade compares n with the numbers above which it warns and fails.
 func grade[T int64 | float64](n, warn, fail T) Status {

@@ -23,7 +23,7 @@ type Rule struct {
 
 // Reference is every check there is, in the order in which they are made.
 func Reference() []Rule {
-	rules := slices.Concat(tier0Rules(), tier1Rules())
+	rules := slices.Concat(tier0Rules(), tier1Rules(), tier2Rules())
 	for _, c := range inventory.CapacityChecks() {
 		i := slices.IndexFunc(rules, func(r Rule) bool { return r.ID == c.ID })
 		if i < 0 {
@@ -42,7 +42,7 @@ func Reference() []Rule {
 
 // ruleOf is the rule of a check.
 func ruleOf(id string) Rule {
-	all := slices.Concat(tier0Rules(), tier1Rules())
+	all := slices.Concat(tier0Rules(), tier1Rules(), tier2Rules())
 	i := slices.IndexFunc(all, func(r Rule) bool { return r.ID == id })
 	if i < 0 {
 		panic("capacity: the reference lacks the check " + id) // a check was added, and its rule forgotten

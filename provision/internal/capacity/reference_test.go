@@ -53,6 +53,11 @@ func TestReference(t *testing.T) {
 			note(c)
 		}
 	}
+	for _, row := range tier2Rows() {
+		for _, c := range Tier2(sized(abc(), 1), map[string]Measured{"m1": row.m}) {
+			note(c)
+		}
+	}
 	for id := range rules {
 		if !made[id] {
 			t.Errorf("the reference has %s, which no check emits", id)

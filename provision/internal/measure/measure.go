@@ -25,6 +25,9 @@ const marker = "@@drover-measure@@ "
 // that nobody answers.
 const limit = 2 * time.Minute
 
+// Pings is how many packets each peer is sent.
+const Pings = 20
+
 // Scope is what to measure besides what others take of the processors.
 type Scope struct {
 	Writes int // to the disk of etcd's data; 0 is none
@@ -60,7 +63,7 @@ func (s Scope) Script() string {
 	for _, p := range s.Peers {
 		peers = append(peers, p.String())
 	}
-	for _, v := range [][2]string{{"marker", marker}, {"writes", writes}, {"anyway", anyway}, {"peers", strings.Join(peers, " ")}, {"data", manifests.EtcdDataDir}} {
+	for _, v := range [][2]string{{"marker", marker}, {"writes", writes}, {"anyway", anyway}, {"peers", strings.Join(peers, " ")}, {"pings", strconv.Itoa(Pings)}, {"data", manifests.EtcdDataDir}} {
 		fmt.Fprintf(&b, "%s=%s\n", v[0], host.Quote(v[1]))
 	}
 	return b.String() + script

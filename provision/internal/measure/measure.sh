@@ -39,7 +39,7 @@ if [ -n "$peers" ] && ! command -v ping >/dev/null 2>&1; then
 else
   for p in $peers; do
     section "ping $p"
-    ping -n -c 20 -i 0.05 -W 2 "$p" 2>/dev/null
+    ping -n -c "$pings" -i 0.05 -W 2 "$p" 2>/dev/null
   done
 fi
 
