@@ -121,9 +121,12 @@ func (a *app) holds(ctx context.Context, s *provision.Session, p plan.Plan) erro
 
 // warnOfCapacity tells for what capacity would keep an apply from doing what is planned.
 func (a *app) warnOfCapacity(ctx context.Context, s *provision.Session, p plan.Plan) {
-	gate := s.CapacityAhead(ctx, p)
-	for _, c := range gate.Stops {
-		a.view.Warn("apply would refuse this: %s", c)
+	verb := "apply"
+	if s.Task().Verb == provision.NodeReplace {
+		verb = "node replace"
+	}
+	for _, c := range s.CapacityAhead(ctx, p).Stops {
+		a.view.Warn("%s would refuse this: %s", verb, c)
 	}
 }
 
