@@ -90,6 +90,10 @@ type Capacity struct {
 	Profile   string     `json:"profile"`
 	Tolerate  int        `json:"tolerate"` // failure domains that may be lost; see Where.Written for whether it was asked for
 	Workloads []Workload `json:"workloads,omitempty"`
+	// Thresholds are set instead of drover's, Waivers are of checks that FAIL or warn
+	// and are borne.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
+	Waivers    []Waiver    `json:"waivers,omitempty"`
 }
 
 // Workload is one promised load.

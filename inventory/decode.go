@@ -129,21 +129,6 @@ func (b *block) bigip() BigIP {
 	return f5
 }
 
-func (b *block) capacity(c *Capacity) {
-	c.Where = b.where
-	choice(b, "profile", &c.Profile, "lean", "standard", "large")
-	number(b, "tolerate", &c.Tolerate, counts)
-	names := map[string]diag.Range{}
-	b.each(map[string]diag.Range{}, func(inner *block, _ bool) {
-		w := Workload{Where: inner.where, Name: inner.name}
-		number(inner, "replicas", &w.Replicas, counts)
-		inner.cpu("cpu", &w.CPU)
-		inner.memory("memory", &w.Memory)
-		b.d.unique(names, inner.spec.kind, w.Name, w.Where)
-		c.Workloads = append(c.Workloads, w)
-	})
-}
-
 // hosts is the machine of a block or, with for_each, one for each of its rows.
 func (b *block) hosts(r Role) []Host {
 	var hosts []Host

@@ -145,7 +145,23 @@ var capacitySpec = blockSpec{
 		{name: "profile", example: `"standard"`},
 		{name: "tolerate", example: `1`},
 	},
-	blocks: []blockSpec{workloadSpec},
+	blocks: []blockSpec{workloadSpec, thresholdSpec, expiringWaiveSpec},
+}
+
+// thresholdSpec is named after the check whose thresholds it sets.
+var thresholdSpec = blockSpec{
+	kind: "threshold", named: true, several: true,
+	attrs: []attrSpec{
+		{name: "warn", example: `80`},
+		{name: "fail", example: `100`},
+	},
+}
+
+// expiringWaiveSpec is of capacity, where what is borne is borne for a time: what is to
+// be borne for good is another threshold.
+var expiringWaiveSpec = blockSpec{
+	kind: "waive", named: true, several: true,
+	attrs: append(slices.Clone(waiveSpec.attrs), attrSpec{name: "expires", example: `"2027-01-31"`, required: true}),
 }
 
 var workloadSpec = blockSpec{

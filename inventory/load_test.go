@@ -95,6 +95,10 @@ func full() *Cluster {
 		},
 		Capacity: Capacity{Profile: "large", Tolerate: 2, Workloads: []Workload{
 			{Name: "web", Replicas: 120, CPU: 500, Memory: 512 << 20},
+		}, Thresholds: []Threshold{
+			{Check: "mesh-size", Warn: figure(60), Fail: figure(90.5)},
+		}, Waivers: []Waiver{
+			{Check: "pods-per-host", Hosts: []string{"kube-node-1"}, Reason: "it was proven with 250 on this machine", Expires: "2027-01-31"},
 		}},
 		Preflight: Preflight{Waivers: []Waiver{
 			{Check: "swap-on", Reason: "it is encrypted, and the kubelets are told to bear it"},
@@ -122,6 +126,8 @@ func full() *Cluster {
 		}},
 	}
 }
+
+func figure(f float64) *float64 { return &f }
 
 // Names, addresses and blocks are all that a lab needs; the rest has defaults.
 func TestDefaults(t *testing.T) {
@@ -185,6 +191,12 @@ func places(c *Cluster) []place {
 	for _, w := range c.Preflight.Waivers {
 		all = append(all, place{"waive " + w.Check, w.Where})
 	}
+	for _, w := range c.Capacity.Waivers {
+		all = append(all, place{"waive " + w.Check, w.Where})
+	}
+	for _, t := range c.Capacity.Thresholds {
+		all = append(all, place{"threshold " + t.Check, t.Where})
+	}
 	for _, f5 := range c.BigIPs {
 		all = append(all, place{"bigip " + f5.Name, f5.Where})
 	}
@@ -223,7 +235,7 @@ func TestRequired(t *testing.T) {
 	}
 	walk(rootSpec)
 	want := []string{
-		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory", "waive.reason",
+		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory", "waive.reason", "waive.expires", "waive.reason",
 		"kube_master.address", "kube_node.address",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -237,9 +249,9 @@ func TestWhere(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Where.AtElement("masters", 0).String(): "testdata/full.hcl:3:19",
 		c.Where.AtElement("masters", 9).String(): "testdata/full.hcl:3:18", // the list
-		node.AtKey("labels", "tier").String():    "testdata/full.hcl:166:26",
-		node.AtKey("labels", "none").String():    "testdata/full.hcl:165:12", // the map
-		master.At("labels").String():             "testdata/full.hcl:157:1",  // the block
+		node.AtKey("labels", "tier").String():    "testdata/full.hcl:177:26",
+		node.AtKey("labels", "none").String():    "testdata/full.hcl:176:12", // the map
+		master.At("labels").String():             "testdata/full.hcl:168:1",  // the block
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -258,8 +270,8 @@ func TestQuote(t *testing.T) {
 		{Summary: "refused", At: c.BigIPs[0].Where.At("password").Ptr(), Fix: "correct it"},
 	}
 	c.Quote(problems)
-	want := `testdata/full.hcl:163:20: error: too slow
-  163 |   address        = "10.90.0.21"
+	want := `testdata/full.hcl:174:20: error: too slow
+  174 |   address        = "10.90.0.21"
       |                    ^^^^^^^^^^^^
   fix: replace it
 

@@ -222,6 +222,32 @@ func (b *block) duration(name string, dst *Seconds, l span) {
 	})
 }
 
+// Date is a day: 2027-01-31.
+type Date string
+
+// Over reports whether the day has passed, wherever on earth one is.
+func (d Date) Over(now time.Time) bool {
+	day, err := time.Parse(time.DateOnly, string(d))
+	return err == nil && !now.Before(day.AddDate(0, 0, 1).Add(12*time.Hour)) // UTC-12 comes last
+}
+
+// date reads a day.
+func (b *block) date(name string, dst *Date) {
+	var text string
+	if _, known := b.spec.attr(name); !known || !b.text(name, &text) {
+		return
+	}
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		b.d.report(diag.Problem{
+			Code: CodeDate, At: b.where.At(name).Ptr(),
+			Summary: fmt.Sprintf("%s %q is not a day", name, text),
+			Fix:     "write year, month and day, such as " + b.spec.mustAttr(name).example,
+		})
+		return
+	}
+	*dst = Date(text)
+}
+
 // trimNewline takes one line ending off.
 func trimNewline(s string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")

@@ -18,7 +18,9 @@ func (d *decoder) validate() {
 	d.checkBlockSize(c)
 	d.checkPinned(c)
 	d.checkReflectors(c)
-	d.checkWaivers(c)
+	d.checkWaivers(c.Preflight.Waivers, PreflightChecks, c.hostNames())
+	d.checkWaivers(c.Capacity.Waivers, capacityIDs(), c.judgedNames())
+	d.checkThresholds(c.Capacity.Thresholds)
 	if !d.incomplete {
 		d.checkPresent(c)
 	}

@@ -86,6 +86,9 @@ type Session struct {
 	stayed    []string         // of those, and of whom was to be drained: how they are left
 	gone      map[string]error // why hosts could not be reached that are removed for that
 
+	surveyed   map[string]Facts // hosts that a plan would touch; nil before they were asked
+	surveyedOf map[string]bool  // which those are
+
 	mu    *sync.Mutex
 	wiped []string // hosts that nothing else of drover's is on any more
 }

@@ -137,6 +137,17 @@ capacity {
     cpu      = "500m"
     memory   = "512Mi"
   }
+
+  threshold "mesh-size" {
+    warn = 60
+    fail = 90.5
+  }
+
+  waive "pods-per-host" {
+    hosts   = ["kube-node-1"]
+    reason  = "it was proven with 250 on this machine"
+    expires = "2027-01-31"
+  }
 }
 
 preflight {

@@ -89,6 +89,12 @@ func (h *Host) tell(s *hosttest.State, script string) ([]byte, error) {
 	section("values")
 	fmt.Fprintf(&out, "==> /etc/machine-id <==\n%s\n\n==> /proc/sys/kernel/hostname <==\n%s\n", h.machineID(), h.Name)
 	for _, file := range words(sections["values"], "head -v -n 1 -- ", " 2>") {
+		switch file {
+		case "/proc/meminfo":
+			fmt.Fprintf(&out, "\n==> %s <==\nMemTotal:       %d kB\n", file, memoryKiB)
+		case "/sys/devices/system/cpu/online":
+			fmt.Fprintf(&out, "\n==> %s <==\n0-%d\n", file, cores-1)
+		}
 		if key, ok := strings.CutPrefix(file, "/proc/sys/"); ok && file != "/proc/sys/kernel/hostname" {
 			v, set := s.Sysctls[strings.ReplaceAll(key, "/", ".")]
 			if !set {

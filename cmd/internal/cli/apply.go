@@ -54,6 +54,7 @@ what "drover node replace NAME" would do.`,
 			if err := a.warnOfObjections(c.Context(), s); err != nil {
 				return err
 			}
+			a.warnOfCapacity(c.Context(), s, p)
 			if out != "" {
 				if err := savePlan(out, p); err != nil {
 					return err

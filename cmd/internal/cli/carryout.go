@@ -88,6 +88,9 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			err = refusal(ctx, s)
 		}
 		if err == nil {
+			err = a.holds(ctx, s, p)
+		}
+		if err == nil {
 			err = a.clear(ctx, s, p)
 		}
 		if err == nil {

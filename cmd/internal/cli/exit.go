@@ -36,7 +36,7 @@ var exitCodes = []struct {
 	{exitError, "error, or something on a host stands in the way (preflight, apply)"},
 	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
-	{exitWarnings, "warnings, with --fail-on=warn (validate, preflight)"},
+	{exitWarnings, "warnings, with --fail-on=warn (validate, capacity, preflight)"},
 	{exitUsage, "wrong usage"},
 	{exitInventory, "the inventory is not valid, or does not fit the cluster there is"},
 	{exitUnreachable, "a host is unreachable"},

@@ -148,16 +148,33 @@ func (w writer) capacity(c *inventory.Cluster) {
 		inner.set("cpu", fmt.Sprintf("%dm", load.CPU))
 		inner.set("memory", memory(load.Memory))
 	}
+	for _, t := range c.Capacity.Thresholds {
+		inner := b.block("threshold", t.Check)
+		inner.figure("warn", t.Warn)
+		inner.figure("fail", t.Fail)
+	}
+	b.waivers(c.Capacity.Waivers)
+}
+
+func (w writer) waivers(all []inventory.Waiver) {
+	for _, waiver := range all {
+		inner := w.block("waive", waiver.Check)
+		inner.set("hosts", waiver.Hosts)
+		inner.set("reason", waiver.Reason)
+		inner.set("expires", string(waiver.Expires))
+	}
+}
+
+// figure writes a number, which may be zero.
+func (w writer) figure(name string, n *float64) {
+	if n != nil {
+		w.body.SetAttributeValue(name, cty.NumberFloatVal(*n))
+	}
 }
 
 func (w writer) preflight(c *inventory.Cluster) {
 	if len(c.Preflight.Waivers) > 0 {
-		b := w.block("preflight")
-		for _, waiver := range c.Preflight.Waivers {
-			inner := b.block("waive", waiver.Check)
-			inner.set("hosts", waiver.Hosts)
-			inner.set("reason", waiver.Reason)
-		}
+		w.block("preflight").waivers(c.Preflight.Waivers)
 	}
 	w.block("packages").set("install", c.Packages.Install)
 }

@@ -28,8 +28,6 @@ func masterCount(c *inventory.Cluster) []Check {
 		ID: "master-count", At: c.Where.At("masters").Ptr(),
 		Measured:  fmt.Sprintf("%s, %d may fail", count(n, "master"), (n-1)/2),
 		Threshold: "3, 5 or 7",
-		Formula:   "⌊(masters − 1) / 2⌋ may fail",
-		Source:    "etcd FAQ: cluster size",
 	}.judged(status, fix)}
 }
 
@@ -59,11 +57,10 @@ func quorumDomain(c *inventory.Cluster) []Check {
 	}
 	limit := (n - 1) / 2
 	check := Check{
-		ID: "quorum-domain", At: c.Where.At("masters").Ptr(),
+		ID: "quorum-domain", At: c.Where.At("masters").Ptr(), weight: float64(lost - limit),
 		Measured:  fmt.Sprintf("%d of %d masters in %s", lost, n, list(worst, "failure domain")),
 		Threshold: fmt.Sprintf("%d", limit),
 		Formula:   fmt.Sprintf("masters in the largest %s ≤ ⌊(masters − 1) / 2⌋", count(lose, "failure domain")),
-		Source:    "etcd: a quorum is more than half of the members",
 	}
 	for _, h := range c.KubeMasters {
 		if len(worst) > 0 && h.FailureDomain == worst[0] {
@@ -93,8 +90,6 @@ func failureDomains(c *inventory.Cluster) []Check {
 	check := Check{
 		ID: "failure-domains", At: c.Capacity.Where.At("tolerate").Ptr(),
 		Threshold: "0 without one",
-		Formula:   "nodes without failure_domain, while failure domains may be lost",
-		Source:    "drover: capacity.tolerate",
 	}
 	without := 0
 	for _, h := range c.KubeNodes {

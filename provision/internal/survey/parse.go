@@ -136,6 +136,11 @@ func (p *parser) machine(kv map[string]string) (err error) {
 	if p.CPUs, err = strconv.Atoi(kv["cpus"]); err != nil {
 		return fmt.Errorf("cpus: %w", err)
 	}
+	if text := kv["conntrack-max"]; text != "" {
+		if p.Conntrack, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return fmt.Errorf("conntrack-max: %w", err)
+		}
+	}
 	for name, to := range map[string]*int64{"memory-kib": &p.Memory, "swap-kib": &p.Swap} {
 		kib, err := strconv.ParseInt(kv[name], 10, 64)
 		if err != nil {

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/droverctl/drover/cmd/internal/view"
+	"github.com/droverctl/drover/provision"
+	"github.com/droverctl/drover/provision/plan"
+)
+
+func (a *app) capacity() *cobra.Command {
+	var format view.Format
+	tier, on, live := tierFlag(1), failOnError, false
+	c := &cobra.Command{
+		Use:   "capacity",
+		Short: "Judge whether the cluster can hold what it must, with every check's arithmetic",
+		Long: `capacity shows what the cluster has and takes: masters and nodes by failure domain,
+addresses, BGP sessions and routes, room; and judges it by every check up to a tier:
+
+  0  the inventory alone; no host is asked
+  1  what the hosts are, and, where the cluster exists, what its pods ask for
+  2  measurements, for some seconds a master: writes to the disk of etcd's data (200 of
+     2300 bytes to a file of its own, which is gone then; not where an etcd runs, unless
+     --allow-live), the way between masters (ping), clocks, and what a hypervisor takes
+
+"drover capacity checks" is the reference of the checks. apply, node add, node remove
+and node replace make those of tier 0 and 1 for what there will be, and begin nothing
+when one FAILs.
+
+What is to be borne for a while is waived in the inventory, and what is to be judged
+otherwise has its threshold set:
+
+  capacity {
+    profile = "lean" # or standard, large: what masters are to have
+    waive "master-memory" {
+      hosts   = ["kube-master-1"] # all without this line
+      reason  = "more is ordered"
+      expires = "2027-01-31"
+    }
+    threshold "node-disk" {
+      warn = 30
+    }
+  }
+
+-o json keeps to the schema that "drover capacity schema" prints. Exit code 0: nothing
+that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return usageError("%s has no command %q: use one of these: checks, schema", c.CommandPath(), given[0])
+			}
+			if live && tier < 2 {
+				return usageError("--allow-live is about what is measured: it needs --tier=2")
+			}
+			load := a.load
+			if tier == 0 { // what no host is asked for needs no more than validate does
+				load = a.read
+			}
+			cluster, err := load()
+			if err != nil {
+				return err
+			}
+			r := provision.TakeCapacity(c.Context(), cluster, a.runOptions(nil), provision.CapacityTask{Tier: int(tier), Live: live})
+			if err := c.Context().Err(); err != nil {
+				return err
+			}
+			a.view.Away("could not be asked", r.Away)
+			if err := a.view.Capacity(r, format); err != nil {
+				return err
+			}
+			return capacityCode(r, on)
+		},
+	}
+	outputFlag(c, &format)
+	c.Flags().Var(&tier, "tier", "up to which tier: 0 (the inventory), 1 (the hosts as well) or 2 (measurements as well)")
+	c.Flags().BoolVar(&live, "allow-live", false, "measure the disks of etcds that are in use as well: their commits wait meanwhile")
+	c.Flags().Var(&on, "fail-on", "exit with code 4 on warnings: error or warn")
+	c.AddCommand(a.capacityChecks(), a.capacitySchema())
+	return c
+}
+
+func capacityCode(r provision.CapacityReport, on failOn) error {
+	worst := provision.CapacityWorst(r.Checks)
+	switch {
+	case worst == provision.CapacityFail:
+		return codeError{code: exitCapacity}
+	case len(r.Away) > 0:
+		return awayCode(r.Away)
+	case on == failOnWarn && (worst == provision.CapacityWarn || len(r.Notes)+len(r.Warnings) > 0):
+		return codeError{code: exitWarnings}
+	}
+	return nil
+}
+
+// holds tells what the cluster that a plan makes could not hold, and refuses the plan
+// when that is something it must.
+func (a *app) holds(ctx context.Context, s *provision.Session, p plan.Plan) error {
+	gate, err := s.CapacityGate(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, w := range gate.Warnings {
+		a.view.Warn("%s", w)
+	}
+	a.view.CapacityJudged(gate.Checks, gate.Notes)
+	if len(gate.Stops) == 0 {
+		return nil
+	}
+	without := ""
+	if task := s.Task(); task.Verb == provision.NodeRemove || task.Verb == provision.NodePrune {
+		without = "; --without-room removes nodes all the same"
+	}
+	return codeError{exitCapacity, fmt.Errorf("the cluster would not hold what it must, so nothing was touched: mend what FAILs, or waive it for a while in the inventory: capacity { waive %q { reason = \"…\" expires = \"2027-01-31\" } } (`drover capacity --help`)%s",
+		gate.Stops[0].ID, without)}
+}
+
+// warnOfCapacity tells for what capacity would keep an apply from doing what is planned.
+func (a *app) warnOfCapacity(ctx context.Context, s *provision.Session, p plan.Plan) {
+	verb := "apply"
+	if s.Task().Verb == provision.NodeReplace {
+		verb = "node replace"
+	}
+	for _, c := range s.CapacityAhead(ctx, p).Stops {
+		a.view.Warn("%s would refuse this: %s", verb, c)
+	}
+}
+
+// tierFlag is up to which tier is judged.
+type tierFlag int
+
+func (f *tierFlag) String() string { return strconv.Itoa(int(*f)) }
+func (f *tierFlag) Type() string   { return "tier" }
+func (f *tierFlag) Set(s string) error {
+	switch s {
+	case "0", "1", "2":
+		*f = tierFlag(s[0] - '0')
+		return nil
+	}
+	return errors.New("want 0, 1 or 2")
+}
+
+func (a *app) capacitySchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON schema of capacity -o json",
+		Args:  args(cobra.NoArgs),
+		RunE:  func(*cobra.Command, []string) error { return a.view.CapacitySchema() },
+	}
+}
+
+func (a *app) capacityChecks() *cobra.Command {
+	var format view.Format
+	c := &cobra.Command{
+		Use:   "checks",
+		Short: "Print the reference of all capacity checks: what each judges, its formula and its source",
+		Long: `checks prints every capacity check there is: its id, which is API, the tier in which
+it can be told, what it judges, by which formula and threshold, whose threshold that
+is, and an example. It needs no inventory.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return a.view.CapacityChecks(provision.CapacityReference(), format)
+		},
+	}
+	outputFlag(c, &format)
+	return c
+}

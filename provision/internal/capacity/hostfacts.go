@@ -1,0 +1,74 @@
+package capacity
+
+import (
+	"github.com/droverctl/drover/inventory"
+)
+
+// HostFacts is what tier 1 knows of a host. What is zero was not told, and is judged
+// by nothing.
+type HostFacts struct {
+	CPUs   int
+	Memory int64 // in bytes
+	// Surveyed says that what follows was looked at.
+	Surveyed  bool
+	Swap      int64 // bytes that are on
+	MTU       int   // of the interface that has the host's address; 0: none has it
+	Conntrack int64 // entries that the kernel lets there be; 0: not told
+	Disks     []Disk
+	// Allocatable is what the cluster says that pods may ask for there; nil where it
+	// does not know the host.
+	Allocatable *Amount
+}
+
+// Disk is the file system that a path is on.
+type Disk struct {
+	Path, Mount, Source string
+	Size, Free          int64 // bytes
+	Inodes, InodesFree  int64 // 0: it has no such limit
+}
+
+// Amount is what pods ask for, or may.
+type Amount struct {
+	CPU    inventory.MilliCPU
+	Memory inventory.Bytes
+}
+
+func (a Amount) plus(b Amount) Amount { return Amount{a.CPU + b.CPU, a.Memory + b.Memory} }
+
+func (a Amount) minus(b Amount) Amount { return Amount{a.CPU - b.CPU, a.Memory - b.Memory} }
+
+// times is n of it.
+func (a Amount) times(n int) Amount {
+	return Amount{a.CPU * inventory.MilliCPU(n), a.Memory * inventory.Bytes(n)}
+}
+
+// holds reports whether b is no more than a.
+func (a Amount) holds(b Amount) bool { return a.CPU >= b.CPU && a.Memory >= b.Memory }
+
+// Inputs are what tier 1 judges: a cluster as it is to be, and what is known of its
+// hosts and of what runs there.
+type Inputs struct {
+	Cluster *inventory.Cluster
+	Hosts   map[string]HostFacts // by name; those that were not asked are missing
+	// Away are hosts that were asked in vain.
+	Away []string
+	// Running is what the pods ask for that are not a DaemonSet's; nil where there is no
+	// cluster, or it could not be asked.
+	Running *Amount
+	// PerHost is what DaemonSets ask for on every host; nil: what Calico asks for.
+	PerHost *Amount
+	// Reserved is what of a host is kept from pods, eviction's threshold included; nil:
+	// what its kubelet is configured to.
+	Reserved func(inventory.Host, HostFacts) Amount
+}
+
+// known are the hosts that something is known of.
+func (in Inputs) known(hosts []inventory.Host) []inventory.Host {
+	var out []inventory.Host
+	for _, h := range hosts {
+		if f, ok := in.Hosts[h.Name]; ok && (f.CPUs > 0 && f.Memory > 0 || f.Allocatable != nil) {
+			out = append(out, h)
+		}
+	}
+	return out
+}

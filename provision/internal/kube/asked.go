@@ -1,0 +1,48 @@
+package kube
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Amount is CPU, in thousandths of a core, and memory, in bytes.
+type Amount struct{ CPU, Memory int64 }
+
+func amountOf(r corev1.ResourceList) Amount { return Amount{r.Cpu().MilliValue(), r.Memory().Value()} }
+
+func (a Amount) plus(b Amount) Amount { return Amount{a.CPU + b.CPU, a.Memory + b.Memory} }
+
+// Asked is what all pods ask for that would be made again elsewhere, wherever they run
+// or wait to; and the most that those ask for on one node that belong to it, which are a
+// DaemonSet's.
+func (l Load) Asked() (moving, perNode Amount) {
+	staying := map[string]Amount{}
+	for i := range l.Pods {
+		p := &l.Pods[i]
+		asks := amountOf(requests(p))
+		switch {
+		case leaves(p):
+			moving = moving.plus(asks)
+		case p.Spec.NodeName != "":
+			staying[p.Spec.NodeName] = staying[p.Spec.NodeName].plus(asks)
+		}
+	}
+	for _, a := range staying {
+		perNode.CPU, perNode.Memory = max(perNode.CPU, a.CPU), max(perNode.Memory, a.Memory)
+	}
+	return moving, perNode
+}
+
+// NodeRoom is what a node has, and what of it pods may ask for.
+type NodeRoom struct{ Capacity, Allocatable Amount }
+
+// Rooms are those of each node whose kubelet has told.
+func (l Load) Rooms() map[string]NodeRoom {
+	out := map[string]NodeRoom{}
+	for i := range l.Nodes {
+		s := l.Nodes[i].Status
+		if a := amountOf(s.Allocatable); a.CPU > 0 && a.Memory > 0 {
+			out[l.Nodes[i].Name] = NodeRoom{amountOf(s.Capacity), a}
+		}
+	}
+	return out
+}
