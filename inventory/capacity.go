@@ -97,6 +97,7 @@ func (b *block) capacity(c *Capacity) {
 	c.Where = b.where
 	choice(b, "profile", &c.Profile, "lean", "standard", "large")
 	number(b, "tolerate", &c.Tolerate, counts)
+	choice(b, "reservation", &c.Reservation, "none", "gdc", "gke", "eks", "aks")
 	names, set := map[string]diag.Range{}, map[string]diag.Range{}
 	b.each(map[string]diag.Range{}, func(inner *block, _ bool) {
 		switch inner.spec.kind {

@@ -86,15 +86,21 @@ func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Secon
 
 // Capacity is what the cluster must be able to hold.
 type Capacity struct {
-	Where     Where      `json:"-"`
-	Profile   string     `json:"profile"`
-	Tolerate  int        `json:"tolerate"` // failure domains that may be lost; see Where.Written for whether it was asked for
-	Workloads []Workload `json:"workloads,omitempty"`
+	Where    Where  `json:"-"`
+	Profile  string `json:"profile"`
+	Tolerate int    `json:"tolerate"` // failure domains that may be lost; see Where.Written for whether it was asked for
+	// Reservation is the model by which kubelets keep back what is not for pods; "" and
+	// "none" leave that to what is said of the kubelet.
+	Reservation string     `json:"reservation,omitempty"`
+	Workloads   []Workload `json:"workloads,omitempty"`
 	// Thresholds are set instead of drover's, Waivers are of checks that FAIL or warn
 	// and are borne.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	Waivers    []Waiver    `json:"waivers,omitempty"`
 }
+
+// Reserves reports whether kubelets keep back what a model says.
+func (c Capacity) Reserves() bool { return c.Reservation != "" && c.Reservation != "none" }
 
 // Workload is one promised load.
 type Workload struct {

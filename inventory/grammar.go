@@ -144,6 +144,7 @@ var capacitySpec = blockSpec{
 	attrs: []attrSpec{
 		{name: "profile", example: `"standard"`},
 		{name: "tolerate", example: `1`},
+		{name: "reservation", example: `"gdc"`},
 	},
 	blocks: []blockSpec{workloadSpec, thresholdSpec, expiringWaiveSpec},
 }

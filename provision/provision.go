@@ -157,7 +157,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	}
 	s.warnOfUnreset(ctx)
 	s.warnOfExcluded()
-	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" { // else it is what was wanted at first
+	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" || s.Cluster.Capacity.Reserves() { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
 		}
@@ -303,6 +303,9 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
 		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
 		Leaving: s.leavingMasters(), Emptied: steps.Emptied,
+	}
+	if away != nil { // hosts were looked at
+		in.Machine = func(name string) (int, int64) { return s.seen[name].CPUs, s.seen[name].Memory }
 	}
 	var lists []resource.Resource
 	if task.Verb == NodeRemove && task.onLists(s.Cluster) { // also before it is known who goes: what is wanted says where to look

@@ -142,6 +142,7 @@ func (w writer) capacity(c *inventory.Cluster) {
 	b := w.block("capacity")
 	b.set("profile", c.Capacity.Profile)
 	b.body.SetAttributeValue("tolerate", cty.NumberIntVal(int64(c.Capacity.Tolerate)))
+	b.set("reservation", c.Capacity.Reservation)
 	for _, load := range c.Capacity.Workloads {
 		inner := b.block("workload", load.Name)
 		inner.body.SetAttributeValue("replicas", cty.NumberIntVal(int64(load.Replicas)))

@@ -57,9 +57,6 @@ type Inputs struct {
 	Running *Amount
 	// PerHost is what DaemonSets ask for on every host; nil: what Calico asks for.
 	PerHost *Amount
-	// Reserved is what of a host is kept from pods, eviction's threshold included; nil:
-	// what its kubelet is configured to.
-	Reserved func(inventory.Host, HostFacts) Amount
 }
 
 // known are the hosts that something is known of.

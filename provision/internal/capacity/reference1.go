@@ -25,7 +25,7 @@ func tier1Rules() []Rule {
 		}, {
 			ID: "node-allocatable", Tier: 1, Judges: "that a host has room for more than what runs on every host",
 			Formula: "capacity − kubeReserved − systemReserved − evictionHard − what DaemonSets ask for > 0", Threshold: "FAIL at 0 and below",
-			Source:  "Kubernetes: node allocatable; Calico's release asks for 250m on every host",
+			Source:  "Kubernetes: node allocatable; the inventory's reservation (none: what is said of the kubelet); Calico's release asks for 250m on every host",
 			Example: "2 GiB, of which 2 GiB are reserved and 100 MiB evict: −100 MiB: FAIL",
 		}, {
 			ID: "workload-fits", Tier: 1, Judges: "that some host can take one pod of a workload",

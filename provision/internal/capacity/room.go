@@ -6,9 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/allocatable"
 )
 
 // calicoAsks is what Calico's release has calico-node ask for on every host.
@@ -18,42 +17,21 @@ var calicoAsks = Amount{CPU: 250}
 // is configured otherwise.
 const evictMemory = "100Mi"
 
-// reserved is what a host's kubelet is configured to keep from pods.
-func reserved(h inventory.Host, f HostFacts) Amount {
-	sum := Amount{Memory: inventory.Bytes(evictsAt(h, "memory.available", evictMemory, f.Memory))}
-	for _, key := range []string{"kubeReserved", "systemReserved"} {
-		m, _ := h.Kubelet.Config[key].(map[string]any)
-		sum.CPU += inventory.MilliCPU(quantity(m["cpu"]).MilliValue())
-		memory := quantity(m["memory"])
-		sum.Memory += inventory.Bytes(memory.Value())
-	}
-	return sum
-}
-
-// quantity is an amount as a kubelet's configuration has it; none when there is none.
-func quantity(v any) *resource.Quantity {
-	if v == nil {
-		return &resource.Quantity{}
-	}
-	q, err := resource.ParseQuantity(fmt.Sprint(v))
-	if err != nil { // the kubelet will say so
-		return &resource.Quantity{}
-	}
-	return &q
+// kept is what of a host its kubelet keeps from pods, eviction's threshold included.
+func (in Inputs) kept(h inventory.Host, f HostFacts) Amount {
+	k := allocatable.Kept(in.Cluster, h, f.CPUs, f.Memory)
+	return Amount{inventory.MilliCPU(k.CPU), inventory.Bytes(k.Memory + evictsAt(h, "memory.available", evictMemory, f.Memory))}
 }
 
 // allocatable is what pods may ask for on a host, and left is that without what
 // DaemonSets ask for on every host.
 func (in Inputs) allocatable(h inventory.Host) (all, left Amount) {
 	f := in.Hosts[h.Name]
-	if f.Allocatable != nil {
+	machine := f.CPUs > 0 && f.Memory > 0
+	if f.Allocatable != nil && !(machine && in.Cluster.Capacity.Reserves()) { // by a model it is what it will be
 		all = *f.Allocatable
 	} else {
-		keep := in.Reserved
-		if keep == nil {
-			keep = reserved
-		}
-		all = Amount{inventory.MilliCPU(1000 * f.CPUs), inventory.Bytes(f.Memory)}.minus(keep(h, f))
+		all = Amount{inventory.MilliCPU(1000 * f.CPUs), inventory.Bytes(f.Memory)}.minus(in.kept(h, f))
 	}
 	return all, all.minus(in.perHostAsked())
 }

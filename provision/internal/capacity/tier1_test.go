@@ -100,6 +100,7 @@ func tier1Rows() []row1 {
 	running := func(cpu inventory.MilliCPU, memory int64) change {
 		return func(in *Inputs) { in.Running = &Amount{cpu, inventory.Bytes(memory)} }
 	}
+	reservation := func(model string) change { return func(in *Inputs) { in.Cluster.Capacity.Reservation = model } }
 	tolerate := func(n int) change { return func(in *Inputs) { in.Cluster.Capacity.Tolerate = n } }
 	away := func(name string) change {
 		return func(in *Inputs) { delete(in.Hosts, name); in.Away = append(in.Away, name) }
@@ -144,6 +145,14 @@ func tier1Rows() []row1 {
 		{"64 GiB - evictionHard 99% > 0", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"memory.available": "99%"}})), "node-allocatable", "n1", Pass},
 		{"16 cores - kubeReserved 15750m - 250m = 0", three(1, kubelet(inventory.Settings{"kubeReserved": map[string]any{"cpu": "15750m"}})), "node-allocatable", "n1", Fail},
 		{"16 cores - kubeReserved 15 - 250m > 0", three(1, kubelet(inventory.Settings{"kubeReserved": map[string]any{"cpu": int64(15)}})), "node-allocatable", "n1", Pass},
+
+		// gdc keeps 80m + 16 × 10m = 240m, and 330 MiB + 5 % of 64 GiB = 3606.8 MiB.
+		{"16 cores - 15510m given - 240m of gdc in all - 250m = 0", three(1, reservation("gdc"), kubelet(inventory.Settings{"systemReserved": map[string]any{"cpu": "15750m"}})), "node-allocatable", "n1", Fail},
+		{"490m - 240m of gdc - 250m = 0, although the cluster still says 490m", three(1, reservation("gdc"), on("n1", func(f *HostFacts) { f.CPUs, f.Allocatable = 0, &Amount{490, 1 << 30} })), "node-allocatable", "n1", Pass},
+		{"1 core - 90m of gdc - 250m > 0, although the cluster says 100m", three(1, reservation("gdc"), on("n1", func(f *HostFacts) { f.CPUs, f.Allocatable = 1, &Amount{100, 1 << 30} })), "node-allocatable", "n1", Pass},
+		{"430 MiB - 330 MiB and 5 % of gdc - 100 MiB < 0", three(1, reservation("gdc"), on("n1", memory(430*testMiB))), "node-allocatable", "n1", Fail},
+		{"430 MiB - 100 MiB > 0 without a model", three(1, reservation("none"), on("n1", memory(430*testMiB))), "node-allocatable", "n1", Pass},
+		{"430 MiB - 1 MiB that the kubelet is told - 100 MiB > 0, whatever gdc says", three(1, reservation("gdc"), on("n1", memory(430*testMiB)), kubelet(inventory.Settings{"kubeReserved": map[string]any{"memory": "1Mi"}})), "node-allocatable", "n1", Pass},
 
 		{"15750m = 16 - 0.25 CPU", three(3, workload(1, 15_750, testGiB)), "workload-fits", "web", Pass},
 		{"15751m > 16 - 0.25 CPU", three(3, workload(1, 15_751, testGiB)), "workload-fits", "web", Fail},

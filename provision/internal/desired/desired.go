@@ -56,6 +56,9 @@ type Inputs struct {
 	Former map[string]Former
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
+	// Machine tells a host's cores and memory, which are 0 when they could not be told; it
+	// is nil before hosts were looked at, when all that counts is where to look.
+	Machine func(name string) (cores int, memory int64)
 	// Rendered remembers what was rendered before; it may be nil.
 	Rendered *Renderings
 }
