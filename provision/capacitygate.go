@@ -134,14 +134,14 @@ func (s *Session) addRunning(ctx context.Context, in *capacity.Inputs, coming []
 			own[name] = f
 		}
 	}
-	running(in, load)
+	warnings := running(in, load)
 	for _, name := range coming {
 		delete(in.Hosts, name)
 		if f, ok := own[name]; ok {
 			in.Hosts[name] = f
 		}
 	}
-	return nil
+	return warnings
 }
 
 // coming are the hosts that are no members yet: another machine in a member's place is

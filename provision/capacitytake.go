@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/inventory/diag"
@@ -57,7 +58,7 @@ func TakeCapacity(ctx context.Context, c *inventory.Cluster, o Options, task Cap
 		if load, err := s.loadOf(ctx, v.Facts); err != nil {
 			out.Warnings = append(out.Warnings, unasked(err))
 		} else if load != nil {
-			running(&in, *load)
+			out.Warnings = append(out.Warnings, running(&in, *load)...)
 		}
 		out.Checks = append(out.Checks, capacity.Tier1(in)...)
 		if tier > 1 {
@@ -104,17 +105,28 @@ func (s *Session) loadOf(ctx context.Context, facts []Facts) (*kube.Load, error)
 }
 
 // running adds what runs, and what the cluster knows of hosts.
-func running(in *capacity.Inputs, load kube.Load) {
+func running(in *capacity.Inputs, load kube.Load) (warnings []string) {
 	moving, perNode := load.Asked()
 	in.Running, in.PerHost = amount(moving), amount(perNode)
+	placed, rules := load.Placed(), load.Rules()
+	in.Pods = placed.Workloads
+	if n := len(placed.Loose); n > 0 {
+		text := strings.Join(placed.Loose[:min(n, 5)], ", ")
+		if n > 5 {
+			text += fmt.Sprintf(" and %d more", n-5)
+		}
+		warnings = append(warnings, "what fits is told without the affinities that these workloads require, which only the scheduler knows: "+text)
+	}
 	for name, r := range load.Rooms() {
 		f := in.Hosts[name]
 		f.Allocatable = amount(r.Allocatable)
 		if f.CPUs == 0 { // nobody asked the host
 			f.CPUs, f.Memory = int(r.Capacity.CPU/1000), r.Capacity.Memory
 		}
+		f.Node = &capacity.LiveNode{Labels: rules[name].Labels, Taints: rules[name].Taints, Cordoned: rules[name].Cordoned, Taken: placed.Fixed[name]}
 		in.Hosts[name] = f
 	}
+	return warnings
 }
 
 func amount(a kube.Amount) *capacity.Amount {

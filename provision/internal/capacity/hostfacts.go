@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/placement"
 )
 
 // HostFacts is what tier 1 knows of a host. What is zero was not told, and is judged
@@ -18,6 +19,8 @@ type HostFacts struct {
 	// Allocatable is what the cluster says that pods may ask for there; nil where it
 	// does not know the host.
 	Allocatable *Amount
+	// Node is what else the cluster says of it.
+	Node *LiveNode
 }
 
 // Disk is the file system that a path is on.
@@ -55,6 +58,8 @@ type Inputs struct {
 	// Running is what the pods ask for that are not a DaemonSet's; nil where there is no
 	// cluster, or it could not be asked.
 	Running *Amount
+	// Pods are what runs, by who makes it, DaemonSets' pods among them.
+	Pods []placement.Workload
 	// PerHost is what DaemonSets ask for on every host; nil: what Calico asks for.
 	PerHost *Amount
 }

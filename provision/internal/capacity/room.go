@@ -8,6 +8,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/allocatable"
+	"github.com/droverctl/drover/provision/internal/placement"
 )
 
 // calicoAsks is what Calico's release has calico-node ask for on every host.
@@ -70,8 +71,8 @@ func open(c *inventory.Cluster) []inventory.Host {
 }
 
 // workloadFits: a pod that no host can take is never placed, however many hosts there
-// are.
-func workloadFits(in Inputs) []Check {
+// are; and those that one takes find a place for each of them while all hosts are there.
+func workloadFits(in Inputs, all Fits) []Check {
 	hosts := in.known(open(in.Cluster))
 	unseen := len(open(in.Cluster)) - len(hosts)
 	if len(hosts) == 0 {
@@ -97,12 +98,19 @@ func workloadFits(in Inputs) []Check {
 			Measured:  fmt.Sprintf("one pod asks for %s; %d of %s can take it; the most that is left on one is %s", asks, fits, count(len(hosts), "host"), most),
 			Threshold: fmt.Sprintf("1 host, warning unless more than %s have one", count(in.Cluster.Capacity.Tolerate, "failure domain")),
 		}
-		status := Pass
+		status, found := Pass, all.Declared.outcome(w.Name)
+		if found.Short == placement.ShortPods { // max_pods is workload-pods' matter
+			found = placement.Outcome{}
+		}
+		check.weight = float64(found.Missing)
+		if found.Missing > 0 && fits > 0 {
+			check.Measured += fmt.Sprintf("; %d of %d find no place: %s", found.Missing, w.Replicas, found.Why)
+		}
 		switch {
-		case fits == 0 && unseen > 0:
+		case (fits == 0 || found.Missing > 0) && unseen > 0:
 			check.Measured += fmt.Sprintf(" (%s not looked at)", count(unseen, "host"))
 			status = Warn
-		case fits == 0:
+		case fits == 0 || found.Missing > 0:
 			status = Fail
 		case len(domains) <= in.Cluster.Capacity.Tolerate && unseen == 0:
 			status = Warn
@@ -121,17 +129,24 @@ func domainOf(h inventory.Host) string {
 	return "host " + h.Name
 }
 
+// What has to find a place.
+const (
+	declaredWorkloads = "declared workloads"
+	runningPods       = "running pods"
+)
+
 // asked is what has to find a place: what is declared or what runs, whichever is more.
 func (in Inputs) asked() (a Amount, whose string) {
 	for _, w := range in.Cluster.Capacity.Workloads {
 		a = a.plus(Amount{w.CPU, w.Memory}.times(w.Replicas))
 	}
-	return a, "declared workloads"
+	return a, declaredWorkloads
 }
 
 // headroom: what is left when the largest failure domains are lost that may be has to
-// hold what pods ask for. Sums, not places: what they rule out no placement can mend.
-func headroom(in Inputs) []Check {
+// hold what pods ask for: in sum, for what sums rule out no placement can mend; and by the
+// places that the scheduler would find.
+func headroom(in Inputs, all Fits) []Check {
 	hosts := in.known(open(in.Cluster))
 	unseen := len(open(in.Cluster)) - len(hosts)
 	declared, whose := in.asked()
@@ -146,7 +161,7 @@ func headroom(in Inputs) []Check {
 	one := func(id string, of func(Amount) int64, show func(int64) string) Check {
 		need, by := of(declared), whose
 		if in.Running != nil && (of(*in.Running) > need || len(in.Cluster.Capacity.Workloads) == 0) {
-			need, by = of(*in.Running), "running pods"
+			need, by = of(*in.Running), runningPods
 		}
 		names := slices.SortedFunc(maps.Keys(room), func(a, b string) int {
 			return cmp.Or(cmp.Compare(of(room[b]), of(room[a])), cmp.Compare(a, b))
@@ -168,6 +183,9 @@ func headroom(in Inputs) []Check {
 			weight:    float64(need - left),
 		}
 		status := grade(float64(need), float64(left)*warn/100, float64(left))
+		s, text := all.without(id)
+		check.Measured += text
+		status = worse(status, s)
 		if status == Fail && unseen > 0 {
 			check.Threshold += fmt.Sprintf(" (%s not looked at)", count(unseen, "host"))
 			status = Warn
@@ -178,4 +196,57 @@ func headroom(in Inputs) []Check {
 		one("headroom-cpu", func(a Amount) int64 { return int64(a.CPU) }, func(n int64) string { return figure(float64(n)/1000) + " CPU" }),
 		one("headroom-memory", func(a Amount) int64 { return int64(a.Memory) }, size),
 	}
+}
+
+// without is what the loss of failure domains leaves too little of, CPU or memory, and
+// what to tell of it.
+func (f Fits) without(id string) (worst Status, text string) {
+	worst = Pass
+	of := map[string]placement.Shortage{"headroom-cpu": placement.ShortCPU, "headroom-memory": placement.ShortMemory}[id]
+	for _, fit := range []*Fit{f.Declared, f.Running} {
+		if fit == nil {
+			continue
+		}
+		r, where := fit.Loss.Result, "on all hosts"
+		if len(fit.Loss.Domains) > 0 {
+			where = "without " + list(fit.Loss.Domains, "failure domain")
+		}
+		n, first := short(r, of, placement.ShortTogether)
+		pinned, bound := short(r, placement.ShortNode, placement.ShortSpread)
+		switch {
+		case n > 0:
+			worst = Fail
+			text += fmt.Sprintf("; %d of %d %s find no place %s, as of %s: %s", n, r.Wanted, fit.pods(), where, first.Workload, first.Why)
+		case pinned > 0 && fit == f.Running: // it may be meant so: what is on one host's disk
+			worst = worse(worst, Warn)
+			text += fmt.Sprintf("; %d of %d %s may be nowhere else %s, as of %s: %s", pinned, r.Wanted, fit.pods(), where, bound.Workload, bound.Why)
+		case r.Placed < r.Wanted && missing(r) == 0 && fit.scarcer() == id:
+			worst = worse(worst, Warn)
+			text += fmt.Sprintf("; %d %s find places only just %s", r.Wanted, fit.pods(), where)
+		}
+	}
+	return worst, text
+}
+
+func (f *Fit) pods() string {
+	if f.whose == declaredWorkloads {
+		return "declared pods"
+	}
+	return f.whose
+}
+
+func missing(r placement.Result) (n int) {
+	for _, o := range r.Workloads {
+		n += o.Missing
+	}
+	return n
+}
+
+// scarcer is the check of what there is less of when failure domains are lost.
+func (f *Fit) scarcer() string {
+	free, all := f.Loss.Result.Free, f.Loss.Result.Allocatable
+	if all.CPU == 0 || all.Memory == 0 || float64(free.CPU)/float64(all.CPU) <= float64(free.Memory)/float64(all.Memory) {
+		return "headroom-cpu"
+	}
+	return "headroom-memory"
 }

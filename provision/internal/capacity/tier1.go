@@ -10,15 +10,18 @@ import (
 )
 
 // Tier1 is every check that takes what the hosts are, and what runs, in a fixed order.
-func Tier1(in Inputs) []Check {
+func Tier1(in Inputs) []Check { return Tier1Of(in, Place(in)) }
+
+// Tier1Of is Tier1 for whoever has asked already what fits.
+func Tier1Of(in Inputs, fits Fits) []Check {
 	return slices.Concat(
 		factsMissing(in),
 		masterCPU(in),
 		masterMemory(in),
 		nodePods(in),
 		nodeAllocatable(in),
-		workloadFits(in),
-		headroom(in),
+		workloadFits(in, fits),
+		headroom(in, fits),
 		nodeDisk(in),
 		nodeInodes(in),
 		etcdDisk(in),

@@ -1,9 +1,11 @@
 package capacity
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/internal/placement"
 )
 
 const (
@@ -176,7 +178,15 @@ func tier1Rows() []row1 {
 		{"declared 31.6 > 31.5, running 1", three(3, workload(316, 100, testMiB), running(1000, 0)), "headroom-cpu", "", Fail},
 		{"25.2 is above 75% of 31.5, as is set", three(3, workload(252, 100, testMiB), set("headroom-cpu", num(75), nil)), "headroom-cpu", "", Warn},
 		{"31.6 > 1 × 15.75, but one was not looked at", three(3, workload(316, 100, testMiB), away("n1")), "headroom-cpu", "", Warn},
-		{"127 GiB < 2 × (64 GiB - 100 MiB), > 80%", three(3, workload(127, 1, testGiB)), "headroom-memory", "", Warn},
+		{"126 GiB < 2 × (64 GiB - 100 MiB), > 80%", three(3, workload(126, 1, testGiB)), "headroom-memory", "", Warn},
+		{"127 GiB < 2 × (64 GiB - 100 MiB), but 2 × 63 pods of 1 GiB find a place", three(3, workload(127, 1, testGiB)), "headroom-memory", "", Fail},
+		{"31.5 = 2 × 15.75 CPU in sum, but 3 pods of 10.5 and 1 on each of 2", three(3, workload(3, 10_500, testMiB)), "headroom-cpu", "", Fail},
+		{"2 × 10.5 CPU, 1 on each of 2 × 15.75", three(3, workload(2, 10_500, testMiB)), "headroom-cpu", "", Pass},
+		{"running where there is room for 2, and 3 run", three(3, runningPods3(10_500)), "headroom-cpu", "", Fail},
+		{"running where there is room for 2, and 2 run", three(3, runningPods3(10_500, "n3")), "headroom-cpu", "", Pass},
+		{"3 pods of 10 CPU on 3 hosts, 1 on each", three(3, tolerate(0), workload(3, 10_000, testMiB)), "workload-fits", "web", Pass},
+		{"4 pods of 10 CPU on 3 hosts, 1 on each", three(3, tolerate(0), workload(4, 10_000, testMiB)), "workload-fits", "web", Fail},
+		{"330 pods are what max_pods has", three(3, tolerate(0), workload(331, 1, testMiB)), "workload-fits", "web", Pass},
 		{"102 GiB < 80% of 2 × (64 GiB - 100 MiB)", three(3, workload(102, 1, testGiB)), "headroom-memory", "", Pass},
 		{"128 GiB > 2 × (64 GiB - 100 MiB)", three(3, workload(128, 1, testGiB)), "headroom-memory", "", Fail},
 		{"128 GiB > 1 × (64 GiB - 100 MiB) of the domain left", three(2, workload(64, 1, testGiB)), "headroom-memory", "", Fail},
@@ -266,4 +276,18 @@ func TestHostsAreToldTogether(t *testing.T) {
 		}
 	}
 	t.Error("n7's swap was not told")
+}
+
+// runningPods3 is a pod of so much CPU on each of three nodes but one.
+func runningPods3(cpu inventory.MilliCPU, but ...string) func(*Inputs) {
+	return func(in *Inputs) {
+		w := placement.Workload{Name: "ns/web", Requests: placement.Resources{CPU: int64(cpu), Memory: testMiB}, Running: map[string]int{}}
+		for _, h := range in.Cluster.KubeNodes {
+			if !slices.Contains(but, h.Name) {
+				w.Replicas++
+				w.Running[h.Name] = 1
+			}
+		}
+		in.Pods, in.Running = []placement.Workload{w}, &Amount{cpu * inventory.MilliCPU(w.Replicas), 0}
+	}
 }

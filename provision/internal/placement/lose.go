@@ -81,6 +81,19 @@ func (p *Placement) WorstLoss(k int) Loss {
 	return worst
 }
 
+// LikelyLoss is WorstLoss of those sets of domains that hold the most, of which there
+// are few: for when each domain would take too long.
+func (p *Placement) LikelyLoss(k int) Loss {
+	k = min(k, len(p.fleet.domains))
+	worst := slices.MinFunc(p.loseEach(p.largest(k, 4)), func(a, b Loss) int { return compareLeft(a.Result, b.Result) })
+	worst.All = k == 0
+	return worst
+}
+
+// Losses is in how many ways one failure domain's pods would have to be placed again, by
+// all pods: what EachDomain costs.
+func (p *Placement) Losses() int { return len(p.fleet.domains) * p.wanted }
+
 // grown are the sets with one more, later domain; nil when they are too many.
 func grown(sets [][]string, domains []string, many int) (out [][]string) {
 	for _, set := range sets {
@@ -98,16 +111,31 @@ func grown(sets [][]string, domains []string, many int) (out [][]string) {
 
 // likely are sets of k domains that may well be the worst.
 func (p *Placement) likely(k int) [][]string {
-	var sets [][]string
-	top := func(value func(domain string) int64) {
-		domains := p.Domains()
-		slices.SortStableFunc(domains, func(a, b string) int { return cmp.Compare(value(b), value(a)) })
-		set := slices.Clone(domains[:k])
-		slices.Sort(set)
-		if !slices.ContainsFunc(sets, func(s []string) bool { return slices.Equal(s, set) }) {
-			sets = append(sets, set)
-		}
+	sets := p.largest(k, 32)
+	alone := p.EachDomain()
+	slices.SortStableFunc(alone, func(a, b Loss) int { return compareLeft(a.Result, b.Result) })
+	rank := map[string]int64{}
+	for i, l := range alone {
+		rank[l.Domains[0]] = int64(-i)
 	}
+	return p.top(sets, k, func(domain string) int64 { return rank[domain] })
+}
+
+// top adds the set of the k domains of the highest value, unless it is there.
+func (p *Placement) top(sets [][]string, k int, value func(domain string) int64) [][]string {
+	domains := p.Domains()
+	slices.SortStableFunc(domains, func(a, b string) int { return cmp.Compare(value(b), value(a)) })
+	set := slices.Clone(domains[:k])
+	slices.Sort(set)
+	if slices.ContainsFunc(sets, func(s []string) bool { return slices.Equal(s, set) }) {
+		return sets
+	}
+	return append(sets, set)
+}
+
+// largest are the sets of k domains that hold the most of one resource, or the most room
+// for one of the first few workloads.
+func (p *Placement) largest(k, workloads int) (sets [][]string) {
 	of := func(value func(n int32) int64) {
 		sums := map[string]int64{}
 		for domain, nodes := range p.fleet.domains {
@@ -115,7 +143,7 @@ func (p *Placement) likely(k int) [][]string {
 				sums[domain] += value(n)
 			}
 		}
-		top(func(domain string) int64 { return sums[domain] })
+		sets = p.top(sets, k, func(domain string) int64 { return sums[domain] })
 	}
 	s := newState(p.fleet, p.works)
 	used := func(n int32) bool {
@@ -131,7 +159,7 @@ func (p *Placement) likely(k int) [][]string {
 			return amount(&s.loads[n])
 		})
 	}
-	for _, w := range p.works[:min(len(p.works), 32)] {
+	for _, w := range p.works[:min(len(p.works), workloads)] {
 		of(func(n int32) int64 {
 			if w.DaemonSet || !s.admitted(w, n) {
 				return 0
@@ -139,13 +167,6 @@ func (p *Placement) likely(k int) [][]string {
 			return s.loads[n].fits(w.Requests)
 		})
 	}
-	alone := p.EachDomain()
-	slices.SortStableFunc(alone, func(a, b Loss) int { return compareLeft(a.Result, b.Result) })
-	rank := map[string]int64{}
-	for i, l := range alone {
-		rank[l.Domains[0]] = int64(-i)
-	}
-	top(func(domain string) int64 { return rank[domain] })
 	return sets
 }
 

@@ -117,4 +117,26 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 	return pods, short, why
 }
 
+// More is how many more pods of each workload would find a place after all others, in
+// the order they were given: of each alone. Of a DaemonSet it is none.
+func (p *Placement) More() []int {
+	out := make([]int, len(p.works))
+	for i, w := range p.works {
+		if w.DaemonSet {
+			continue
+		}
+		least := -1
+		for _, r := range p.runs {
+			if room := r.more(i, r.roomFor(w, unlimited)); least < 0 || room < least {
+				least = room
+			}
+		}
+		if !p.exact || len(w.hard) > 1 {
+			least -= margin(least)
+		}
+		out[i] = least
+	}
+	return out
+}
+
 const unlimited = 1 << 40
