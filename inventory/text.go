@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -152,17 +151,13 @@ func (b *block) path(name string, dst *string) {
 
 // cpu and memory read quantities as Kubernetes writes them.
 func (b *block) cpu(name string, dst *MilliCPU) {
-	n, ok := b.quantity(name, map[string]float64{"m": 1, "": 1000})
-	if ok {
+	if n, ok := b.quantity(name, cpuUnits()); ok {
 		*dst = MilliCPU(n)
 	}
 }
 
 func (b *block) memory(name string, dst *Bytes) {
-	n, ok := b.quantity(name, map[string]float64{
-		"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
-	})
-	if ok {
+	if n, ok := b.quantity(name, memoryUnits()); ok {
 		*dst = Bytes(n)
 	}
 }
@@ -172,12 +167,8 @@ func (b *block) quantity(name string, units map[string]float64) (int64, bool) {
 	if !b.text(name, &text) {
 		return 0, false
 	}
-	digits := strings.TrimRight(text, "kmKMGTi")
-	n, err := strconv.ParseFloat(digits, 64)
-	unit, known := units[text[len(digits):]]
-	if whole := n * unit; err == nil && known && strings.Trim(digits, "0123456789.") == "" &&
-		whole > 0 && whole < 1<<53 && whole == math.Trunc(whole) {
-		return int64(whole), true
+	if n, ok := quantity(text, units); ok {
+		return n, true
 	}
 	spec, _ := b.spec.attr(name)
 	b.d.report(diag.Problem{

@@ -19,16 +19,28 @@ type CapacitySummary = capacity.Summary
 
 // CapacityReport is what a cluster can hold, judged up to a tier.
 type CapacityReport struct {
-	Cluster *inventory.Cluster
+	Cluster *inventory.Cluster // as it is supposed to be
 	Tier    int
-	Summary CapacitySummary
-	Checks  []CapacityCheck
+	// Supposed is what is supposed of it, a sentence each.
+	Supposed []string
+	Growth   *CapacityGrowth // nil without kube-nodes
+	Summary  CapacitySummary
+	Checks   []CapacityCheck
 	// Notes are what is wrong with waivers.
 	Notes diag.Problems
 	// Away are the hosts that could not be asked, and why; Warnings what else was not.
 	Away     map[string]error
 	Warnings []string
 }
+
+// CapacityFit is what finds a place.
+type CapacityFit = capacity.FitSummary
+
+// CapacityGrowth is how many nodes can be added until something runs out.
+type CapacityGrowth = capacity.Growth
+
+// CapacityWhatIf is what is supposed of a cluster before it is judged.
+type CapacityWhatIf = capacity.WhatIf
 
 // CapacityTask is how far capacity is judged.
 type CapacityTask struct {
@@ -37,41 +49,65 @@ type CapacityTask struct {
 	Tier int
 	// Live has the disks of etcds measured that are in use.
 	Live bool
+	// WhatIf is what is supposed of the cluster; it has to be one that is not refused.
+	WhatIf CapacityWhatIf
 }
 
 // TakeCapacity judges an inventory's cluster. It only looks, but for a file that is
 // written, and gone again, where tier 2 measures a disk.
 func TakeCapacity(ctx context.Context, c *inventory.Cluster, o Options, task CapacityTask) CapacityReport {
-	tier := task.Tier
 	s := begin(c, o)
 	defer s.Close()
-	out := CapacityReport{Cluster: c, Tier: tier, Away: map[string]error{}}
+	out := CapacityReport{Tier: task.Tier, Away: map[string]error{}, Supposed: task.WhatIf.Supposed(c)}
 	in := capacity.Inputs{Cluster: c}
-	out.Checks = capacity.Tier0(c)
-	if tier > 0 {
-		v := s.surveyAll(ctx)
-		in.Hosts = map[string]capacity.HostFacts{}
-		for _, f := range v.Facts {
-			in.Hosts[f.Host] = hostFacts(hostOf(c, f.Host), f)
-		}
-		out.Away, in.Away = v.Away, slices.Sorted(maps.Keys(v.Away))
-		if load, err := s.loadOf(ctx, v.Facts); err != nil {
-			out.Warnings = append(out.Warnings, unasked(err))
-		} else if load != nil {
-			out.Warnings = append(out.Warnings, running(&in, *load)...)
-		}
-		out.Checks = append(out.Checks, capacity.Tier1(in)...)
-		if tier > 1 {
-			measured, warnings := s.measure(ctx, v, task.Live)
-			out.Warnings = append(out.Warnings, warnings...)
-			out.Checks = append(out.Checks, capacity.Tier2(c, measured)...)
-		}
+	var v Survey
+	if task.Tier > 0 {
+		v = s.surveyAll(ctx)
+		out.Warnings = s.capacityFacts(ctx, &in, v)
 	}
-	out.Summary = capacity.Summarize(in)
-	judged := capacity.UpToTier(tier)
-	out.Checks, out.Notes = capacity.Waive(out.Checks, c, s.options.Now(), func(id string) bool { return judged(id) && len(out.Away) == 0 })
+	in = task.WhatIf.Suppose(in)
+	for _, name := range in.Away {
+		out.Away[name] = v.Away[name]
+	}
+	out.Cluster, out.Checks = in.Cluster, capacity.Tier0Of(in)
+	fits := capacity.Fits{}
+	if task.Tier > 0 {
+		fits = capacity.Place(in)
+		out.Checks = append(out.Checks, capacity.Tier1Of(in, fits)...)
+	}
+	if task.Tier > 1 {
+		measured, warnings := s.measure(ctx, v, task.Live)
+		out.Warnings = append(out.Warnings, warnings...)
+		out.Checks = append(out.Checks, capacity.Tier2(in.Cluster, measured)...)
+	}
+	out.Summary, out.Growth = capacity.Summarize(in, fits), capacity.Grow(in, task.WhatIf.Like)
+	judged := capacity.UpToTier(task.Tier)
+	out.Checks, out.Notes = capacity.Waive(out.Checks, in.Cluster, s.options.Now(), func(id string) bool {
+		return judged(id) && len(v.Away) == 0 && task.WhatIf.Nothing()
+	})
 	c.Quote(out.Notes)
 	return out
+}
+
+// capacityFacts adds what hosts are and, where there is a cluster, what runs there, and
+// returns what could not be told.
+func (s *Session) capacityFacts(ctx context.Context, in *capacity.Inputs, v Survey) []string {
+	in.Hosts, in.Away = map[string]capacity.HostFacts{}, slices.Sorted(maps.Keys(v.Away))
+	hosts := map[string]inventory.Host{}
+	for _, h := range s.Cluster.Hosts() {
+		hosts[h.Name] = h
+	}
+	for _, f := range v.Facts {
+		in.Hosts[f.Host] = hostFacts(hosts[f.Host], f)
+	}
+	load, err := s.loadOf(ctx, v.Facts)
+	if err != nil {
+		return []string{unasked(err)}
+	}
+	if load == nil {
+		return nil
+	}
+	return running(in, *load)
 }
 
 func unasked(err error) string {

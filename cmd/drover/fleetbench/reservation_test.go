@@ -14,7 +14,9 @@ import (
 func TestReservation(t *testing.T) {
 	t.Parallel()
 	f := fleettest.New(t, drover, fleettest.Config{Masters: 1, Nodes: 1})
-	config := func() string { return string(f.Host("kube-node-1").Machine.State().Files[manifests.KubeletConfigPath].Content) }
+	config := func() string {
+		return string(f.Host("kube-node-1").Machine.State().Files[manifests.KubeletConfigPath].Content)
+	}
 	apply(t, f)
 	if c := config(); strings.Contains(c, "kubeReserved") {
 		t.Fatalf("nobody asked for it:\n%s", c)

@@ -16,6 +16,7 @@ import (
 func (a *app) capacity() *cobra.Command {
 	var format view.Format
 	tier, on, live := tierFlag(1), failOnError, false
+	var what whatIfFlags
 	c := &cobra.Command{
 		Use:   "capacity",
 		Short: "Judge whether the cluster can hold what it must, with every check's arithmetic",
@@ -47,6 +48,23 @@ otherwise has its threshold set:
     }
   }
 
+With "reservation" in that block ("gdc", "gke", "eks" or "aks": whose figures) apply has
+every kubelet keep back from pods what the model says of the machine it is on, and room
+is judged by that.
+
+What would be can be asked as well; no other host is asked for it. The report says on top
+what was supposed:
+
+  --add-nodes 10 --like kube-node-1   ten more, each in the failure domain with the fewest
+  --remove NAME                       without a host
+  --lose DOMAIN                       its hosts are down; it counts as one that may be lost
+  --workload web=120,500m,512Mi       declared besides, or instead of one of that name
+  --grow 1.5                          so many times the pods declared and running
+
+Whatever is asked, the report tells how many nodes can be added until address blocks, the
+masters' profile, the mesh or a BIG-IP's max_peers or max_routes run out, and which does
+first; and of each declared workload for how many more of its pods there is room.
+
 -o json keeps to the schema that "drover capacity schema" prints. Exit code 0: nothing
 that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 		Args: cobra.ArbitraryArgs,
@@ -57,6 +75,10 @@ that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 			if live && tier < 2 {
 				return usageError("--allow-live is about what is measured: it needs --tier=2")
 			}
+			suppose, err := what.read(c)
+			if err != nil {
+				return err
+			}
 			load := a.load
 			if tier == 0 { // what no host is asked for needs no more than validate does
 				load = a.read
@@ -65,7 +87,10 @@ that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 			if err != nil {
 				return err
 			}
-			r := provision.TakeCapacity(c.Context(), cluster, a.runOptions(nil), provision.CapacityTask{Tier: int(tier), Live: live})
+			if err := suppose.Refused(cluster); err != nil {
+				return usageError("%w", err)
+			}
+			r := provision.TakeCapacity(c.Context(), cluster, a.runOptions(nil), provision.CapacityTask{Tier: int(tier), Live: live, WhatIf: suppose})
 			if err := c.Context().Err(); err != nil {
 				return err
 			}
@@ -79,6 +104,7 @@ that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 	outputFlag(c, &format)
 	c.Flags().Var(&tier, "tier", "up to which tier: 0 (the inventory), 1 (the hosts as well) or 2 (measurements as well)")
 	c.Flags().BoolVar(&live, "allow-live", false, "measure the disks of etcds that are in use as well: their commits wait meanwhile")
+	what.add(c)
 	c.Flags().Var(&on, "fail-on", "exit with code 4 on warnings: error or warn")
 	c.AddCommand(a.capacityChecks(), a.capacitySchema())
 	return c

@@ -77,6 +77,8 @@ func TestCapacityKeepsToItsSchema(t *testing.T) {
 	check(0, []string{`"tier": 0`, `"id": "pod-blocks"`}, "--tier", "0")
 	check(0, []string{`"allocatable": {`, `"id": "master-cpu"`, `"hosts": 3`})
 	check(4, nil, "--fail-on=warn")
+	check(0, []string{`"supposed": [`, `"12 nodes like kube-node-1 added"`, `"name": "web"`, `"more": `, `"growth": {`, `"first": [`, `"never": true`, `"over": true`},
+		"--add-nodes=12", "--like=kube-node-1", "--workload=web=3,1,1Gi")
 	check(0, []string{`"id": "etcd-fsync"`, `"tier": 2`}, "--tier=2")
 	add(`capacity {
   workload "web" {
@@ -115,7 +117,7 @@ func TestCapacityAsksTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), `"running": {`) {
+	if !strings.Contains(string(out), `"running": {`) || !strings.Contains(string(out), `"running_fit": {`) {
 		t.Errorf("nothing runs: %s", out)
 	}
 	for i, h := range f.Hosts {

@@ -28,6 +28,8 @@ type capacityReportJSON struct {
 	Problems      []problem                 `json:"problems"` // of waivers
 	Warnings      []string                  `json:"warnings"`
 	Away          map[string]string         `json:"away"` // and why
+	Supposed      []string                  `json:"supposed"`
+	Growth        *provision.CapacityGrowth `json:"growth,omitempty"`
 }
 
 // Capacity shows what a cluster can hold and must.
@@ -36,6 +38,7 @@ func (v View) Capacity(r provision.CapacityReport, f Format) error {
 		return v.json(capacityReportJSON{
 			SchemaVersion: 1, Cluster: r.Cluster.Name, Tier: r.Tier, Worst: provision.CapacityWorst(r.Checks), Summary: r.Summary,
 			Checks: capacityChecksJSON(r.Checks), Problems: problemsJSON(r.Notes), Warnings: list(r.Warnings), Away: reasons(r.Away),
+			Supposed: list(r.Supposed), Growth: r.Growth,
 		})
 	}
 	v.Problems(r.Notes)
@@ -44,12 +47,15 @@ func (v View) Capacity(r provision.CapacityReport, f Format) error {
 	}
 	var b strings.Builder
 	s := r.Summary
+	b.WriteString(supposedText(r.Supposed))
 	fmt.Fprintf(&b, "cluster %s: %s, %s; profile %s; %s may be lost\n\n", r.Cluster.Name, count(s.Masters, "master"), count(s.Nodes, "node"),
 		s.Profile, count(s.Tolerate, "failure domain"))
 	table(&b, summaryRows(s))
 	b.WriteString("\n")
 	table(&b, domainRows(s))
 	b.WriteString("\n")
+	b.WriteString(fitText(s))
+	b.WriteString(growthText(r.Growth))
 	b.WriteString(checksText(r.Checks))
 	fmt.Fprintf(&b, "capacity up to tier %d: %s", r.Tier, capacityCounts(r.Checks))
 	return v.Line(b.String())

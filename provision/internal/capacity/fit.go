@@ -37,7 +37,7 @@ type LiveNode struct {
 func Place(in Inputs) Fits {
 	var out Fits
 	tolerate := in.Cluster.Capacity.Tolerate
-	if hosts := open(in.Cluster); len(in.Cluster.Capacity.Workloads) > 0 {
+	if hosts := open(in.Cluster); len(in.Cluster.Capacity.Workloads) > 0 && len(in.known(hosts)) > 0 {
 		out.Declared = fitOf(in.nodes(hosts, false), in.declared(), declaredWorkloads, tolerate)
 		out.Declared.unseen = len(hosts) - len(in.known(hosts))
 	}

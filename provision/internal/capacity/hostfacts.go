@@ -55,6 +55,8 @@ type Inputs struct {
 	Hosts   map[string]HostFacts // by name; those that were not asked are missing
 	// Away are hosts that were asked in vain.
 	Away []string
+	// Lost are failure domains that are supposed to be lost.
+	Lost []string
 	// Running is what the pods ask for that are not a DaemonSet's; nil where there is no
 	// cluster, or it could not be asked.
 	Running *Amount

@@ -28,6 +28,51 @@ type Summary struct {
 	// Running is what pods ask for that are not a DaemonSet's; none where no cluster
 	// was asked.
 	Running *Room `json:"running,omitempty"`
+
+	// What finds a place of what is declared, and of what runs; none before tier 1.
+	DeclaredFit *FitSummary `json:"declared_fit,omitempty"`
+	RunningFit  *FitSummary `json:"running_fit,omitempty"`
+}
+
+// FitSummary is what finds a place.
+type FitSummary struct {
+	Pods   int  `json:"pods"`   // that ask for one, without DaemonSets'
+	Placed int  `json:"placed"` // of them, in whatever order they come
+	Exact  bool `json:"exact"`  // the scheduler places no more
+	// Without are the failure domains whose loss leaves the least, Left what is placed
+	// then, and Tried whether the loss of all others that may be was tried.
+	Without []string `json:"without"`
+	Left    int      `json:"left"`
+	Tried   bool     `json:"tried"`
+	// Unseen are hosts of which nothing is known: nothing was placed there.
+	Unseen int `json:"unseen,omitempty"`
+	// Workloads are those declared; of what runs, those of which some pods find no place.
+	Workloads []WorkloadFit `json:"workloads"`
+}
+
+// WorkloadFit is what finds a place of one workload.
+type WorkloadFit struct {
+	Name   string `json:"name"`
+	Pods   int    `json:"pods"`
+	Placed int    `json:"placed"` // in the worst order that was found
+	More   int    `json:"more"`   // for how many more of it alone there would be room
+	Why    string `json:"why,omitempty"`
+}
+
+func (f *Fit) summary(all bool) *FitSummary {
+	if f == nil {
+		return nil
+	}
+	s := &FitSummary{
+		Pods: f.All.Wanted, Placed: f.All.Placed, Exact: f.All.Exact, Without: append([]string{}, f.Loss.Domains...),
+		Left: f.Loss.Result.Placed, Tried: f.Loss.All, Unseen: f.unseen, Workloads: []WorkloadFit{},
+	}
+	for i, o := range f.All.Workloads {
+		if !o.DaemonSet && (all || o.Missing > 0) {
+			s.Workloads = append(s.Workloads, WorkloadFit{o.Workload, o.Placed + o.Missing, o.Placed, f.More[i], o.Why})
+		}
+	}
+	return s
 }
 
 // Domain is what fails as a whole.
@@ -68,7 +113,7 @@ type Room struct {
 func (a Amount) room(hosts int) *Room { return &Room{a.CPU, a.Memory, hosts} }
 
 // Summarize counts what there is.
-func Summarize(in Inputs) Summary {
+func Summarize(in Inputs, fits Fits) Summary {
 	c := in.Cluster
 	s := Summary{
 		Masters: len(c.KubeMasters), Nodes: len(c.KubeNodes), Profile: c.Capacity.Profile, Tolerate: c.Capacity.Tolerate,
@@ -91,6 +136,7 @@ func Summarize(in Inputs) Summary {
 		s.Running = in.Running.room(0)
 	}
 	s.Domains, s.Allocatable = in.domains()
+	s.DeclaredFit, s.RunningFit = fits.Declared.summary(true), fits.Running.summary(false)
 	return s
 }
 

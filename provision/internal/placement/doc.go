@@ -24,9 +24,9 @@
 //
 //	placed = min over orders of (pods placed + slack − 2 %), never more than asked for
 //
-// where 2 % is of the pods placed, rounded up, and slack is, once all are placed, for
-// how many more of each workload there is room. So what fits with room to spare is
-// claimed whole, and what fits only just is not promised. The orders are the obvious
+// where 2 % is of the pods placed that did not run already, rounded up, and slack is,
+// once all are placed, for how many more of each workload there is room. So what fits
+// with room to spare is claimed whole, and what fits only just is not promised. The orders are the obvious
 // ones (as given, by size, by the ratio of CPU to memory, mixed) and, as far as the
 // budget goes, up to 400 near the worst so far; of the twelve worst, five outcomes each
 // are tried again, and the worst of those counts: the worst of 400 owes too much to

@@ -7,6 +7,7 @@ type Placement struct {
 	fleet  *fleet
 	works  []*work
 	wanted int    // replicas
+	ran    int    // of them, from the start
 	runs   []*run // the worst that were found, the worst first
 	exact  bool   // no order, and no choice of the scheduler's, makes a difference
 }
@@ -33,6 +34,7 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 			s.daemons(i)
 		} else {
 			pods[i] = max(0, w.Replicas-s.jobs[i].placed)
+			p.ran += s.jobs[i].placed
 		}
 	}
 	p.runs = search([]situation{{s, pods}}, p.wanted, wholeBudget)
@@ -51,11 +53,21 @@ func (p *Placement) claim(runs []*run, wanted int) int {
 	for _, r := range runs {
 		placed := r.placed
 		if !p.exact {
-			placed += r.slack - margin(placed)
+			placed += r.slack - margin(placed-min(p.ran, r.from.settled())) // no order moves what runs
 		}
 		least = min(least, max(0, placed))
 	}
 	return least
+}
+
+// settled are the replicas that have a place already.
+func (s situation) settled() (n int) {
+	for i, w := range s.works {
+		if !w.DaemonSet {
+			n += s.jobs[i].placed
+		}
+	}
+	return n
 }
 
 // Result is what Place found.
