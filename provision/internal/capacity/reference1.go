@@ -28,19 +28,19 @@ func tier1Rules() []Rule {
 			Source:  "Kubernetes: node allocatable; the inventory's reservation (none: what is said of the kubelet); Calico's release asks for 250m on every host",
 			Example: "2 GiB, of which 2 GiB are reserved and 100 MiB evict: −100 MiB: FAIL",
 		}, {
-			ID: "workload-fits", Tier: 1, Judges: "that some host can take one pod of a workload",
-			Formula: "hosts with allocatable − DaemonSets ≥ what one pod asks for", Threshold: "FAIL at 0, WARN where all are in failure domains that may be lost",
-			Source:  "kube-scheduler: a pod runs on one node",
+			ID: "workload-fits", Tier: 1, Judges: "that some host can take one pod of a workload, and all hosts all of them",
+			Formula: "hosts with allocatable − DaemonSets ≥ what one pod asks for; pods placed as kube-scheduler would, in the worst order found = replicas", Threshold: "FAIL at 0 hosts and where a pod finds no place, WARN where all hosts are in failure domains that may be lost",
+			Source:  "kube-scheduler: a pod runs on one node; its filters and scores",
 			Example: "a pod asks for 8 CPU, the largest host has 7.75 left: 0 hosts: FAIL",
 		}, {
-			ID: "headroom-cpu", Tier: 1, Judges: "that what is left of CPU holds all pods when the largest failure domains are lost that may be",
-			Formula: "max(Σ declared, Σ running requests) ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them", Threshold: "FAIL above, WARN above 80%",
-			Source:  "kube-scheduler's sums, the inventory's tolerate; " + margin,
+			ID: "headroom-cpu", Tier: 1, Judges: "that what is left of CPU holds all pods when those failure domains are lost that may be and leave the least",
+			Formula: "max(Σ declared, Σ running requests) ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them, and each pod placed as kube-scheduler would", Threshold: "FAIL above and where a pod finds no place for want of it, WARN above 80% and where pods find places only just",
+			Source:  "kube-scheduler: its sums, filters and scores; the inventory's tolerate; " + margin,
 			Example: "3 nodes of 4 CPU in 3 domains, 1 may be lost: 8 > 2 × 3.75 = 7.5: FAIL",
 		}, {
-			ID: "headroom-memory", Tier: 1, Judges: "that what is left of memory holds all pods when the largest failure domains are lost that may be",
-			Formula: "max(Σ declared, Σ running requests) ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them", Threshold: "FAIL above, WARN above 80%",
-			Source:  "kube-scheduler's sums, the inventory's tolerate; " + margin,
+			ID: "headroom-memory", Tier: 1, Judges: "that what is left of memory holds all pods when those failure domains are lost that may be and leave the least",
+			Formula: "max(Σ declared, Σ running requests) ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them, and each pod placed as kube-scheduler would", Threshold: "FAIL above and where a pod finds no place for want of it, WARN above 80% and where pods find places only just",
+			Source:  "kube-scheduler: its sums, filters and scores; the inventory's tolerate; " + margin,
 			Example: "3 nodes of 8 GiB in 3 domains, 1 may be lost: 16 GiB > 2 × 7.9 GiB: FAIL",
 		}, {
 			ID: "node-disk", Tier: 1, Judges: "the room for pods and images",

@@ -36,11 +36,11 @@ func (l Load) Placed() Placed {
 			}
 			continue
 		}
-		name := podName(p)
+		name, kind := podName(p), ""
 		if by != nil {
-			name = p.Namespace + "/" + by.Name
+			name, kind = p.Namespace+"/"+by.Name, by.Kind
 		}
-		key := fmt.Sprint(name, asks)
+		key := fmt.Sprint(kind, name, asks)
 		at, known := index[key]
 		if !known {
 			at = len(out.Workloads)
