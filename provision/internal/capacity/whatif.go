@@ -139,9 +139,6 @@ func (w WhatIf) remove(in *Inputs) {
 	c.Masters = slices.DeleteFunc(slices.Clone(c.Masters), gone)
 	c.Calico.RouteReflectors = slices.DeleteFunc(slices.Clone(c.Calico.RouteReflectors), gone)
 	in.Away = slices.DeleteFunc(slices.Clone(in.Away), gone)
-	for _, name := range w.Remove {
-		delete(in.Hosts, name)
-	}
 }
 
 // added are the nodes that come: what the host is that they are like, but each in the
@@ -153,7 +150,11 @@ func (w WhatIf) added(c *inventory.Cluster) []inventory.Host {
 	}
 	nodes := map[string]int{}
 	for _, h := range c.KubeNodes {
-		if h.FailureDomain != "" && !slices.Contains(w.Remove, h.Name) && !slices.Contains(w.Lose, h.FailureDomain) {
+		if h.FailureDomain == "" || slices.Contains(w.Lose, h.FailureDomain) {
+			continue
+		}
+		nodes[h.FailureDomain] += 0 // also when the only one goes
+		if !slices.Contains(w.Remove, h.Name) {
 			nodes[h.FailureDomain]++
 		}
 	}

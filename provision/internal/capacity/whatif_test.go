@@ -53,6 +53,15 @@ func TestWhatIf(t *testing.T) {
 			"3 masters, and 2", roomy(abc(), 1), WhatIf{Remove: []string{"m3"}}, "master-count", Pass, Fail, "2 masters, 0 may fail", "m3 removed",
 		},
 		{
+			"2 route reflectors in 2 domains, and 1", roomy(abc(), 1, func(in *Inputs) {
+				in.Cluster.Calico.Topology, in.Cluster.Calico.RouteReflectors = inventory.TopologyRouteReflectors, []string{"m1", "m2"}
+			}), WhatIf{Remove: []string{"m2"}}, "route-reflectors", Pass, Warn, "1 route reflector in 1 failure domain", "m2 removed",
+		},
+		{
+			"another machine like the one that goes", roomy(abc(), 3, declares(web(30, 1000, testMiB))), WhatIf{AddNodes: 1, Like: "n3", Remove: []string{"n3"}},
+			"headroom-cpu", Warn, Warn, "declared workloads ask for 30 CPU", "n3 removed; 1 node like n3 added, in failure domain c",
+		},
+		{
 			"a loss that may be is none any more", roomy(abc(), 3, declares(web(20, 1000, testMiB))), WhatIf{Lose: []string{"b"}},
 			"headroom-cpu", Pass, Pass, "declared workloads ask for 20 CPU", "failure domain b lost: 2 hosts down",
 		},
@@ -261,14 +270,19 @@ func TestWhatRunsIsPlaced(t *testing.T) {
 	if f.All.Placed != 3 || f.Loss.Result.Placed != 2 || len(f.Loss.Domains) != 1 {
 		t.Errorf("%+v", f)
 	}
-	if in.Hosts["n1"].Node != nil {
-		t.Fatal("it is to be set")
-	}
+	in = roomy(abc(), 3, runningPods3(10_500, "n1"))
 	one := in.Hosts["n1"]
 	one.Node = &LiveNode{Labels: map[string]string{"kubernetes.io/os": "linux"}, Cordoned: true, Taken: placement.Resources{CPU: 100, Pods: 1}}
 	in.Hosts["n1"] = one
 	in.Pods = append(in.Pods, placement.Workload{Name: "ns/x", Replicas: 1, Requests: placement.Resources{CPU: 15_000}, NodeSelector: map[string]string{"kubernetes.io/os": "linux"}, Running: map[string]int{}})
-	if f := Place(in).Running; f.All.Placed != 3 { // n1 takes none, and nobody else has room for it
+	// n1 takes none that is cordoned, or where too much is taken; and nobody else has room.
+	for want, set := range []func(){func() { one.Node.Cordoned = false }, func() { one.Node.Taken.CPU = 1001 }} {
+		if f := Place(in).Running; missing(f.All) != 1-want {
+			t.Errorf("%+v", f.All)
+		}
+		set()
+	}
+	if f := Place(in).Running; missing(f.All) != 1 {
 		t.Errorf("%+v", f.All)
 	}
 }
