@@ -32,6 +32,7 @@ func kubeletsFiles(f *fleettest.Fleet, name string) bool {
 // A node that was empty when the plan was made may have pods when it is carried out: they
 // are asked to go as all others are, and its host is not reset under them.
 func TestRemovalDrainsWhoCameAfterThePlan(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Budget("db", "keep", "db", 0)
 	meanwhile(f, "PATCH /api/v1/nodes/kube-node-2", func() { // by the scheduler, before the cordon
@@ -57,6 +58,7 @@ func TestRemovalDrainsWhoCameAfterThePlan(t *testing.T) {
 
 // Nor is it reset under pods that came past the cordon, when all others had gone.
 func TestNoHostIsResetUnderPods(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Run(fleettest.Pod{Namespace: "web", Name: "web-0", Node: "kube-node-2", Set: "web"})
 	var evicted atomic.Bool

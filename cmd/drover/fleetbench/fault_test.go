@@ -3,6 +3,7 @@ package fleetbench
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -180,15 +181,21 @@ func strikes(f *fleettest.Fleet) []strike {
 	return all
 }
 
-// some are those that fit into a run of the tests: one of each kind, the first.
-func some(all []strike) []strike {
+// parts is in how many days every kind has been in every scene.
+const parts = 3
+
+// some are those that fit into a run of the tests: of the first of each kind every third,
+// others in the next scene, and others tomorrow.
+func some(all []strike, turn int) []strike {
+	first := map[string]strike{}
+	for _, s := range slices.Backward(all) {
+		first[s.kind()] = s
+	}
 	var chosen []strike
-	seen := map[string]bool{}
-	for _, s := range all {
-		if !seen[s.kind()] {
-			chosen = append(chosen, s)
+	for i, kind := range slices.Sorted(maps.Keys(first)) {
+		if (i+turn)%parts == 0 {
+			chosen = append(chosen, first[kind])
 		}
-		seen[s.kind()] = true
 	}
 	if testing.Short() {
 		chosen = chosen[:1]
@@ -224,14 +231,14 @@ func apply(t *testing.T, f *fleettest.Fleet) {
 // it fails, hangs, loses the connection, the host is rebooted, its disk is full from
 // then on until the run has ended, or drover is killed; right before it has taken
 // effect or right after. Whatever it was, the same command finishes then, and the end is that
-// of the undisturbed run. All operations with DROVER_SOAK, else one of each kind,
-// chosen by DROVER_SEED.
+// of the undisturbed run. All operations with DROVER_SOAK, else some, chosen by
+// DROVER_SEED: one of each kind in every third scene.
 func TestDisturbedAnywhere(t *testing.T) {
 	seed, err := strconv.ParseUint(os.Getenv("DROVER_SEED"), 10, 64)
 	if err != nil {
 		seed = uint64(time.Now().Unix() / 86400)
 	}
-	for _, s := range scenes() {
+	for n, s := range scenes() {
 		t.Run(s.name, func(t *testing.T) {
 			theatres := []theatre{newTheatre(t, s)}
 			if out, err := theatres[0].Command(drover, s.args()...).CombinedOutput(); err != nil {
@@ -243,7 +250,7 @@ func TestDisturbedAnywhere(t *testing.T) {
 			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 			chosen := all
 			if os.Getenv("DROVER_SOAK") == "" {
-				chosen = some(all)
+				chosen = some(all, n+int(seed%parts))
 			}
 			for range min(runtime.NumCPU(), len(chosen)) - 1 {
 				theatres = append(theatres, newTheatre(t, s))

@@ -1,6 +1,7 @@
 package fleetbench
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,11 @@ func run(m *testing.M) int {
 		return exit(floor(os.Args[1:]))
 	case "measure":
 		return exit(measure(os.Args[1:]))
+	}
+	// Parallel tests wait for most of their time, as for a node to be silent long enough.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		return exit(err)
 	}
 	if drover = os.Getenv("DROVER"); drover != "" {
 		return m.Run()

@@ -14,6 +14,7 @@ import (
 // A run that is killed at any change of etcd's members, of which it has not heard yet,
 // goes on when it is run again, and ends as if it had not been.
 func TestKilledAtAChangeOfMembers(t *testing.T) {
+	t.Parallel()
 	grow := fleettest.New(t, drover, fleettest.Config{Masters: 1, Nodes: 1})
 	apply(t, grow)
 	grow.AddMasters(2)

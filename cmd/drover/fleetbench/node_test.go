@@ -57,6 +57,7 @@ func asked(f *fleettest.Fleet) string {
 }
 
 func TestNodesOutOfServiceAndBack(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
 	f.Run(
 		fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-1", Set: "web"},
@@ -84,6 +85,7 @@ func TestNodesOutOfServiceAndBack(t *testing.T) {
 }
 
 func TestDrainRefuses(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Run(
 		fleettest.Pod{Namespace: "db", Name: "db-0", Node: "kube-node-1", Set: "db"},
@@ -107,8 +109,8 @@ func TestDrainRefuses(t *testing.T) {
 	// One that does not end is told of when the deadline is over.
 	said(t, f, 0, "node", "uncordon", "kube-node-1")
 	f.Run(fleettest.Pod{Namespace: "x", Name: "kept", Node: "kube-node-1", Set: "kept", Kept: true})
-	out := said(t, f, 1, "node", "drain", "kube-node-1", "--auto-approve", "--timeout", "2s")
-	says(t, out, "waited 2s for the pods on kube-node-1 to go", "pod x/kept has ended, and is kept by its finalizers example.com/keep", "kube-node-1 is left cordoned")
+	out := said(t, f, 1, "node", "drain", "kube-node-1", "--auto-approve", "--timeout", "5s")
+	says(t, out, "waited 5s for the pods on kube-node-1 to go", "pod x/kept has ended, and is kept by its finalizers example.com/keep", "kube-node-1 is left cordoned")
 	still(t, f, map[string]string{"kube-node-1": "cordoned", "kube-node-2": ""})
 	out = said(t, f, 1, "node", "drain", "kube-node-1", "--auto-approve", "--timeout", "1s", "--if-stuck", "schedulable")
 	says(t, out, "kube-node-1 is left schedulable")
@@ -118,6 +120,7 @@ func TestDrainRefuses(t *testing.T) {
 // What a removal leaves of a node is nothing: the cluster is as before it came, and
 // the host as well. Others are not asked.
 func TestNodeAddedAndRemovedLeavesNothing(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	before := f.End()
 	f.Add(1)
@@ -169,6 +172,7 @@ func onDisk(end, name string) string {
 // A missing fragment removes nobody; the same command goes on where it was cut off,
 // also when nothing names the node any more but the cluster.
 func TestNodeRemovedThatTheInventoryLacks(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Drop("kube-node-2")
 	says(t, said(t, f, 0, "plan"), "kube-node-2 is a member but the inventory does not name it: kept; `drover node remove kube-node-2` removes it", "nothing to do")
@@ -180,6 +184,7 @@ func TestNodeRemovedThatTheInventoryLacks(t *testing.T) {
 }
 
 func TestDeadNodeRemovedComesBackIntoNothing(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Run(
 		fleettest.Pod{Namespace: "db", Name: "db-0", Node: "kube-node-2", Set: "db", EmptyDir: true},
@@ -207,6 +212,7 @@ func TestDeadNodeRemovedComesBackIntoNothing(t *testing.T) {
 }
 
 func TestRemovalRefuses(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Run(
 		fleettest.Pod{Namespace: "big", Name: "a", Node: "kube-node-1", Set: "a", CPU: "3"},
@@ -223,6 +229,7 @@ func TestRemovalRefuses(t *testing.T) {
 }
 
 func TestPruneDoesBesidesAllElse(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Host("kube-node-1").Machine.Edit(func(s *hosttest.State) {
 		s.Sysctls["net.ipv4.ip_forward"] = "0"
@@ -235,6 +242,7 @@ func TestPruneDoesBesidesAllElse(t *testing.T) {
 
 // What else is new, or differs, is left alone.
 func TestAddIsOfTheNodesNamed(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
 	f.Add(2)
 	f.Host("kube-node-1").Machine.Edit(func(s *hosttest.State) { s.Sysctls["net.ipv4.ip_forward"] = "0" })

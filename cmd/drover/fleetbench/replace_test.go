@@ -15,6 +15,7 @@ import (
 // A machine that died has another in its place, at its address: what the cluster had of
 // the one before goes, and the new one joins; no other host is asked.
 func TestNodeReplacedAtItsAddress(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
 	end, uid := f.End(), f.UID("Node", "kube-node-2")
 	f.Run(fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web", EmptyDir: true})
@@ -51,6 +52,7 @@ func TestNodeReplacedAtItsAddress(t *testing.T) {
 // A machine that lives is drained and reset where it is before another, elsewhere, has
 // its name; several go one after the other.
 func TestNodesReplacedElsewhere(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
 	f.Run(
 		fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web"},
@@ -82,6 +84,7 @@ func TestNodesReplacedElsewhere(t *testing.T) {
 // A dead machine that the cluster knows elsewhere takes a word for it; one that is heard
 // of and cannot be reached does not become two.
 func TestReplacementRefuses(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Run(fleettest.Pod{Namespace: "db", Name: "db-0", Node: "kube-node-2", Set: "db"})
 	old := f.Supplant("kube-node-2", "10.64.9.2")
@@ -117,6 +120,7 @@ func TestReplacementRefuses(t *testing.T) {
 }
 
 func TestDeadNodeReplacedElsewhere(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1}) // nor is there room on others
 	f.Run(fleettest.Pod{Namespace: "db", Name: "db-0", Node: "kube-node-1", Set: "db", CPU: "3", EmptyDir: true})
 	f.PowerOff("kube-node-1")
@@ -130,6 +134,7 @@ func TestDeadNodeReplacedElsewhere(t *testing.T) {
 // A run that is killed at any write to the API goes on when it is run again, and ends as
 // if it had not been.
 func TestKilledWhileANodeIsReplaced(t *testing.T) {
+	t.Parallel()
 	command := []string{"node", "replace", "kube-node-2", "--auto-approve", "--lock-wait", "1m"}
 	for name, replace := range map[string]func(*fleettest.Fleet){
 		"at its address": func(f *fleettest.Fleet) { f.Replace("kube-node-2") },
@@ -176,6 +181,7 @@ func TestKilledWhileANodeIsReplaced(t *testing.T) {
 // Pods that a run has left which was killed between the Node and its pods are not the
 // new machine's to run.
 func TestNothingOfTheMachineBeforeIsLeft(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
 	f.Replace("kube-node-2")
 	command := []string{"node", "replace", "kube-node-2", "--auto-approve", "--lock-wait", "1m"}
@@ -200,6 +206,7 @@ func TestNothingOfTheMachineBeforeIsLeft(t *testing.T) {
 // When what runs on two nodes has room on the others for one of them only, they are
 // replaced one after the other: the second is in service until the first is again.
 func TestNodesReplacedInWaves(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
 	f.Run(
 		fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web", CPU: "3"},
@@ -223,6 +230,7 @@ func TestNodesReplacedInWaves(t *testing.T) {
 
 // Where what runs on one of them has room nowhere else, none is touched.
 func TestNodesWithoutRoomAreNotReplaced(t *testing.T) {
+	t.Parallel()
 	f := settled(t, fleettest.Config{Masters: 1, Nodes: 3})
 	for _, node := range []string{"kube-node-1", "kube-node-2", "kube-node-3"} {
 		f.Run(fleettest.Pod{Namespace: "web", Name: "web-on-" + node, Node: node, Set: "web", CPU: "3"})

@@ -239,8 +239,12 @@ func TestListenScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken := netip.MustParseAddrPort(l.Addr().String())
-	free := netip.AddrPortFrom(taken.Addr(), taken.Port()^1)
+	other, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, free := netip.MustParseAddrPort(l.Addr().String()), netip.MustParseAddrPort(other.Addr().String())
+	other.Close()
 	bin := t.TempDir()
 	// A systemd of this test's: what is run in a unit runs below this process.
 	write(t, filepath.Join(bin, "systemd-run"), `#!/bin/sh
