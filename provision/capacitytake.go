@@ -107,6 +107,10 @@ func (s *Session) loadOf(ctx context.Context, facts []Facts) (*kube.Load, error)
 func running(in *capacity.Inputs, load kube.Load) {
 	moving, perNode := load.Asked()
 	in.Running, in.PerHost = amount(moving), amount(perNode)
+	in.RunningOn = map[string]capacity.Amount{}
+	for name, a := range load.AskedOn() {
+		in.RunningOn[name] = *amount(a)
+	}
 	for name, r := range load.Rooms() {
 		f := in.Hosts[name]
 		f.Allocatable = amount(r.Allocatable)

@@ -55,6 +55,8 @@ type Inputs struct {
 	// Running is what the pods ask for that are not a DaemonSet's; nil where there is no
 	// cluster, or it could not be asked.
 	Running *Amount
+	// RunningOn is what of it is asked for on each host; nil with Running.
+	RunningOn map[string]Amount
 	// PerHost is what DaemonSets ask for on every host; nil: what Calico asks for.
 	PerHost *Amount
 	// Reserved is what of a host is kept from pods, eviction's threshold included; nil:
