@@ -16,6 +16,14 @@ import (
 // CapacitySummary is what a cluster has and takes, in numbers.
 type CapacitySummary = capacity.Summary
 
+// The parts of a summary.
+type (
+	CapacityAddresses = capacity.Addresses
+	CapacityDomain    = capacity.Domain
+	CapacityPeering   = capacity.Peering
+	CapacityRoom      = capacity.Room
+)
+
 // CapacityReport is what a cluster can hold, judged up to a tier.
 type CapacityReport struct {
 	Cluster *inventory.Cluster

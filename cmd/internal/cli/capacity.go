@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func (a *app) capacity() *cobra.Command {
-	var format view.Format
+	var format view.FormatOrHTML
 	tier, on, live := tierFlag(1), failOnError, false
 	c := &cobra.Command{
 		Use:   "capacity",
@@ -47,7 +48,8 @@ otherwise has its threshold set:
     }
   }
 
--o json keeps to the schema that "drover capacity schema" prints. Exit code 0: nothing
+-o json keeps to the schema that "drover capacity schema" prints. -o html is one file to
+mail or to print: it needs nothing else, and asks for nothing when it is opened. Exit code 0: nothing
 that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, given []string) error {
@@ -70,18 +72,26 @@ that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 				return err
 			}
 			a.view.Away("could not be asked", r.Away)
-			if err := a.view.Capacity(r, format); err != nil {
+			if err := a.showCapacity(r, format.Format); err != nil {
 				return err
 			}
 			return capacityCode(r, on)
 		},
 	}
-	outputFlag(c, &format)
+	format.Format = view.Text
+	c.Flags().VarP(&format, "output", "o", "text, json or html")
 	c.Flags().Var(&tier, "tier", "up to which tier: 0 (the inventory), 1 (the hosts as well) or 2 (measurements as well)")
 	c.Flags().BoolVar(&live, "allow-live", false, "measure the disks of etcds that are in use as well: their commits wait meanwhile")
 	c.Flags().Var(&on, "fail-on", "exit with code 4 on warnings: error or warn")
 	c.AddCommand(a.capacityChecks(), a.capacitySchema())
 	return c
+}
+
+func (a *app) showCapacity(r provision.CapacityReport, f view.Format) error {
+	if f == view.HTML {
+		return a.view.CapacityHTML(r, view.Made{At: time.Now(), Version: ownVersion()})
+	}
+	return a.view.Capacity(r, f)
 }
 
 func capacityCode(r provision.CapacityReport, on failOn) error {
