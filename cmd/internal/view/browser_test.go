@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -188,6 +189,9 @@ func (b *browser) measure(script string) []string {
 // shoot keeps a picture of the whole page, for `go test -artifacts`.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
+	if f := flag.Lookup("test.artifacts"); f == nil || f.Value.String() != "true" {
+		return // it takes seconds
+	}
 	var shot struct{ Data string }
 	b.call("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "format": "png"}, &shot)
 	data, err := base64.StdEncoding.DecodeString(shot.Data)

@@ -31,13 +31,13 @@ func checked(id string, s provision.CapacityStatus, subject, measured, threshold
 
 // capacityOf is a report that has one of everything.
 func capacityOf() provision.CapacityReport {
+	long := strings.Repeat("node", 40) // there is no place to break it at
 	waived := checked("master-memory", provision.CapacityFail, "kube-master-1", "3.8 GiB", "8 GiB (standard)", "give the host more memory")
-	waived.Waived = &provision.CapacityWaived{Reason: "more is <ordered>", Until: "2027-01-31"}
+	waived.Waived = &provision.CapacityWaived{Reason: "more is <ordered>: " + long, Until: "2027-01-31"}
 	at := &diag.Range{File: "/etc/drover/inventory.d/20-nodes.hcl"}
 	at.Start.Line, at.Start.Column = 12, 3
 	placed := checked("pod-blocks", provision.CapacityWarn, "", "870 blocks", "1024 blocks, warning above 819", "choose a larger pod_cidr")
 	placed.At = at
-	long := strings.Repeat("kube-node-with-a-very-long-name-", 6) + ".prod1.example.net"
 	return provision.CapacityReport{
 		Cluster: &inventory.Cluster{Name: "prod1"}, Tier: 1,
 		Summary: provision.CapacitySummary{
@@ -46,7 +46,7 @@ func capacityOf() provision.CapacityReport {
 				{Name: "", Masters: 1},
 				{Name: "esx-01", Masters: 1, Nodes: 5, Allocatable: room(38500, 140, 5), Running: room(12250, 61, 0)},
 				{Name: "esx-02", Masters: 1, Nodes: 5, Allocatable: room(30000, 120, 5), Running: room(33000, 119, 0)},
-				{Name: strings.Repeat("rack-", 20) + "3", Nodes: 2, Allocatable: room(8000, 30, 2), Running: room(0, 0, 0)},
+				{Name: long, Nodes: 2, Allocatable: room(8000, 30, 2), Running: room(0, 0, 0)},
 				{Name: markup, Nodes: 1, Allocatable: room(2000, 8, 1)},
 			},
 			Addresses: provision.CapacityAddresses{
@@ -54,17 +54,17 @@ func capacityOf() provision.CapacityReport {
 			},
 			Mesh: 105,
 			BigIPs: []provision.CapacityPeering{
-				{Name: "f5-a", Sessions: 15, MaxPeers: 64, Routes: 871, MaxRoutes: 800}, {Name: "f5-b", Sessions: 15, Routes: 871},
+				{Name: "f5-a", Sessions: 15, MaxPeers: 64, Routes: 871, MaxRoutes: 800}, {Name: long, Sessions: 15, Routes: 871},
 			},
 			Pods: 120, Declared: *room(60000, 240, 0), Allocatable: room(78500, 298, 13), Running: room(45250, 180, 0),
 		},
 		Checks: []provision.CapacityCheck{
-			checked("quorum", provision.CapacityPass, "", "3 masters in 3 failure domains", "a majority after 1 is lost", ""),
+			checked("quorum", provision.CapacityPass, "", long, "a majority after 1 is lost", ""),
 			placed,
 			checked("bigip-routes", provision.CapacityFail, "f5-a", "871 routes", "800 routes", "raise max_routes, or use larger blocks"),
 			waived,
-			checked("node-disk", provision.CapacityWarn, "kube-node-1", "12 % free", "15 %", "make room on /var/lib/containerd"),
-			checked("node-disk", provision.CapacityWarn, long, "12 % free", "15 %", "make room on /var/lib/containerd"),
+			checked("node-disk", provision.CapacityWarn, "kube-node-1", "12 % free", "15 %", "make room on "+long),
+			checked("node-disk", provision.CapacityWarn, long, "12 % free", "15 %", "make room on "+long),
 			checked("workload-fits", provision.CapacityPass, markup, "one pod asks for "+markup, "1 host", ""),
 		},
 		Notes: diag.Problems{{
