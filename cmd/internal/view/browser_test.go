@@ -63,7 +63,7 @@ func startBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+	c := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
 		"--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
 	c.ExtraFiles = []*os.File{inR, outW} // it reads from 3 and writes to 4
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -226,7 +226,12 @@ const unreadable = `(() => {
       const color = getComputedStyle(e).backgroundColor;
       if (numbers(color)[3] !== 0) return color;
     }
-    return 'rgb(255, 255, 255)';
+    const canvas = document.createElement('p');
+    canvas.style.backgroundColor = 'Canvas';
+    document.documentElement.append(canvas);
+    const color = getComputedStyle(canvas).backgroundColor;
+    canvas.remove();
+    return color;
   };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let seen = 0;

@@ -106,8 +106,10 @@ func judgement(r provision.CapacityReport) capacityVerdict {
 		out.Text = "Nothing fails that is not waived; 1 check warns."
 	case out.Status == provision.CapacityWarn:
 		out.Text = fmt.Sprintf("Nothing fails that is not waived; %d checks warn.", n)
+	case slices.ContainsFunc(r.Checks, func(c provision.CapacityCheck) bool { return c.Waived != nil }):
+		out.Text = "But for what is waived, the cluster can hold what it must, by every check that was made."
 	default:
-		out.Text = "The cluster can hold what it must, by every check that was made and is not waived."
+		out.Text = "The cluster can hold what it must, by every check that was made."
 	}
 	if n := len(r.Away); n > 0 {
 		out.Text += fmt.Sprintf(" Not all was looked at: %s could not be asked.", count(n, "host"))
