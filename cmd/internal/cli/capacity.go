@@ -48,9 +48,9 @@ otherwise has its threshold set:
     }
   }
 
--o json keeps to the schema that "drover capacity schema" prints. -o html is one file to
-mail or to print: it needs nothing else, and asks for nothing when it is opened. Exit code 0: nothing
-that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
+-o json keeps to the schema that "drover capacity schema" prints; -o html is a
+page to mail or to print, which needs nothing beside it. Exit code 0: nothing that FAILs;
+3: something does, and is not waived; 69: else, a host is away.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, given []string) error {
 			if len(given) > 0 {
