@@ -11,6 +11,9 @@ import (
 // CapacityCheck is one judgement of whether the cluster can hold what it must.
 type CapacityCheck = capacity.Check
 
+// CapacityWaived is why and until when a check's outcome is borne.
+type CapacityWaived = capacity.Waived
+
 // CapacityStatus is the outcome of a check, or of all of them.
 type CapacityStatus = capacity.Status
 

@@ -17,6 +17,14 @@ import (
 // CapacitySummary is what a cluster has and takes, in numbers.
 type CapacitySummary = capacity.Summary
 
+// The parts of a summary.
+type (
+	CapacityAddresses = capacity.Addresses
+	CapacityDomain    = capacity.Domain
+	CapacityPeering   = capacity.Peering
+	CapacityRoom      = capacity.Room
+)
+
 // CapacityReport is what a cluster can hold, judged up to a tier.
 type CapacityReport struct {
 	Cluster *inventory.Cluster // as it is supposed to be
@@ -152,6 +160,10 @@ func running(in *capacity.Inputs, load kube.Load) (warnings []string) {
 			text += fmt.Sprintf(" and %d more", n-5)
 		}
 		warnings = append(warnings, "what fits is told without the affinities that these workloads require, which only the scheduler knows: "+text)
+	}
+	in.RunningOn = map[string]capacity.Amount{}
+	for name, a := range load.AskedOn() {
+		in.RunningOn[name] = *amount(a)
 	}
 	for name, r := range load.Rooms() {
 		f := in.Hosts[name]

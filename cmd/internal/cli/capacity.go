@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func (a *app) capacity() *cobra.Command {
-	var format view.Format
+	var format view.FormatOrHTML
 	tier, on, live := tierFlag(1), failOnError, false
 	var what whatIfFlags
 	c := &cobra.Command{
@@ -65,8 +66,9 @@ Whatever is asked, the report tells how many nodes can be added until address bl
 masters' profile, the mesh or a BIG-IP's max_peers or max_routes run out, and which does
 first; and of each declared workload for how many more of its pods there is room.
 
--o json keeps to the schema that "drover capacity schema" prints. Exit code 0: nothing
-that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
+-o json keeps to the schema that "drover capacity schema" prints; -o html is a
+page to mail or to print, which needs nothing beside it. Exit code 0: nothing that FAILs;
+3: something does, and is not waived; 69: else, a host is away.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, given []string) error {
 			if len(given) > 0 {
@@ -95,19 +97,27 @@ that FAILs; 3: something does, and is not waived; 69: else, a host is away.`,
 				return err
 			}
 			a.view.Away("could not be asked", r.Away)
-			if err := a.view.Capacity(r, format); err != nil {
+			if err := a.showCapacity(r, format.Format); err != nil {
 				return err
 			}
 			return capacityCode(r, on)
 		},
 	}
-	outputFlag(c, &format)
+	format.Format = view.Text
+	c.Flags().VarP(&format, "output", "o", "text, json or html")
 	c.Flags().Var(&tier, "tier", "up to which tier: 0 (the inventory), 1 (the hosts as well) or 2 (measurements as well)")
 	c.Flags().BoolVar(&live, "allow-live", false, "measure the disks of etcds that are in use as well: their commits wait meanwhile")
 	what.add(c)
 	c.Flags().Var(&on, "fail-on", "exit with code 4 on warnings: error or warn")
 	c.AddCommand(a.capacityChecks(), a.capacitySchema())
 	return c
+}
+
+func (a *app) showCapacity(r provision.CapacityReport, f view.Format) error {
+	if f == view.HTML {
+		return a.view.CapacityHTML(r, view.Made{At: time.Now(), Version: ownVersion()})
+	}
+	return a.view.Capacity(r, f)
 }
 
 func capacityCode(r provision.CapacityReport, on failOn) error {

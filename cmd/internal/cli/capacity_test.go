@@ -120,6 +120,13 @@ func TestCapacityAsksTheCluster(t *testing.T) {
 	if !strings.Contains(string(out), `"running": {`) || !strings.Contains(string(out), `"running_fit": {`) {
 		t.Errorf("nothing runs: %s", out)
 	}
+	schema, err := f.Command(drover, "capacity", "schema").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keepsTo(t, schema, out); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 	for i, h := range f.Hosts {
 		if n := f.Connections()[i] - before[i]; n != 1 {
 			t.Errorf("%s was connected to %d times", h.Name, n)

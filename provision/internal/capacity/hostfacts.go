@@ -62,6 +62,8 @@ type Inputs struct {
 	Running *Amount
 	// Pods are what runs, by who makes it, DaemonSets' pods among them.
 	Pods []placement.Workload
+	// RunningOn is what of it is asked for on each host; nil with Running.
+	RunningOn map[string]Amount
 	// PerHost is what DaemonSets ask for on every host; nil: what Calico asks for.
 	PerHost *Amount
 }

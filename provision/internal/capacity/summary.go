@@ -81,6 +81,9 @@ type Domain struct {
 	Masters     int    `json:"masters"`
 	Nodes       int    `json:"nodes"`
 	Allocatable *Room  `json:"allocatable,omitempty"`
+	// Running is what pods of these hosts ask for that are not a DaemonSet's; none
+	// where no cluster was asked.
+	Running *Room `json:"running,omitempty"`
 }
 
 // Addresses are those of pods and services.
@@ -165,6 +168,13 @@ func (in Inputs) domains() ([]Domain, *Room) {
 		}
 		d.Allocatable = Amount{d.Allocatable.CPU, d.Allocatable.Memory}.plus(left).room(d.Allocatable.Hosts + 1)
 		sum, hosts = sum.plus(left), hosts+1
+		if in.RunningOn == nil {
+			continue
+		}
+		if d.Running == nil {
+			d.Running = &Room{}
+		}
+		d.Running = Amount{d.Running.CPU, d.Running.Memory}.plus(in.RunningOn[h.Name]).room(0)
 	}
 	out := []Domain{}
 	for _, name := range slices.Sorted(maps.Keys(by)) {

@@ -32,6 +32,17 @@ func (l Load) Asked() (moving, perNode Amount) {
 	return moving, perNode
 }
 
+// AskedOn is what of that is asked for on each node that runs any of it.
+func (l Load) AskedOn() map[string]Amount {
+	on := map[string]Amount{}
+	for i := range l.Pods {
+		if p := &l.Pods[i]; leaves(p) && p.Spec.NodeName != "" {
+			on[p.Spec.NodeName] = on[p.Spec.NodeName].plus(amountOf(requests(p)))
+		}
+	}
+	return on
+}
+
 // NodeRoom is what a node has, and what of it pods may ask for.
 type NodeRoom struct{ Capacity, Allocatable Amount }
 

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"maps"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,9 @@ func TestAsked(t *testing.T) {
 	}
 	if want := (Amount{400, 128 << 20}); perNode != want {
 		t.Errorf("per node: %+v, not %+v", perNode, want)
+	}
+	if got, want := l.AskedOn(), map[string]Amount{"n1": {500, 1 << 30}, "n2": {1000, 1 << 30}}; !maps.Equal(got, want) {
+		t.Errorf("on nodes: %+v, not %+v", got, want)
 	}
 }
 
