@@ -150,8 +150,7 @@ func (s *Session) loadOf(ctx context.Context, facts []Facts) (*kube.Load, error)
 
 // running adds what runs, and what the cluster knows of hosts.
 func running(in *capacity.Inputs, load kube.Load) (warnings []string) {
-	moving, perNode := load.Asked()
-	in.Running, in.PerHost = amount(moving), amount(perNode)
+	in.Running = amount(load.Asked())
 	placed, rules := load.Placed(), load.Rules()
 	in.Pods = placed.Workloads
 	if n := len(placed.Loose); n > 0 {

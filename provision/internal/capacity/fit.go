@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/droverctl/drover/inventory"
@@ -64,44 +63,29 @@ func fitOf(nodes []placement.Node, workloads []placement.Workload, whose string,
 }
 
 // nodes are the hosts that something is known of, as placement has them: as they run, or
-// as the inventory has them.
+// as the inventory has them, without the part of what runs on each.
 func (in Inputs) nodes(hosts []inventory.Host, live bool) []placement.Node {
 	var out []placement.Node
 	for _, h := range in.known(hosts) {
-		all, _ := in.allocatable(h)
-		n := placement.Node{
-			Name: h.Name, Domain: h.FailureDomain, Labels: maps.Clone(h.Labels),
-			Allocatable: placement.Resources{CPU: max(0, int64(all.CPU)), Memory: max(0, int64(all.Memory)), Pods: int64(h.Kubelet.MaxPods)},
-		}
-		for _, t := range h.Taints {
-			n.Taints = append(n.Taints, placement.Taint{Key: t.Key, Value: t.Value, Effect: placement.Effect(t.Effect)})
-		}
-		if at := in.Hosts[h.Name].Node; live && at != nil {
-			n.Labels, n.Taints, n.Cordoned = at.Labels, at.Taints, at.Cordoned
-			n.Allocatable.CPU -= at.Taken.CPU
-			n.Allocatable.Memory -= at.Taken.Memory
-			n.Allocatable.Pods -= at.Taken.Pods
-		} else if live { // what its kubelet will say of it
-			if n.Labels == nil {
-				n.Labels = map[string]string{}
+		all, left := in.allocatable(h)
+		n := in.node(h, live)
+		n.Allocatable = placement.Resources{CPU: max(0, int64(left.CPU)), Memory: max(0, int64(left.Memory)), Pods: int64(h.Kubelet.MaxPods) - 1}
+		if live { // DaemonSets are placed there with all others
+			n.Allocatable = placement.Resources{CPU: max(0, int64(all.CPU)), Memory: max(0, int64(all.Memory)), Pods: int64(h.Kubelet.MaxPods)}
+			if at := in.Hosts[h.Name].Node; at != nil {
+				n.Allocatable.CPU -= at.Taken.CPU
+				n.Allocatable.Memory -= at.Taken.Memory
+				n.Allocatable.Pods -= at.Taken.Pods
 			}
-			n.Labels["kubernetes.io/os"], n.Labels["kubernetes.io/arch"] = "linux", "amd64"
 		}
 		out = append(out, n)
 	}
 	return out
 }
 
-// everywhere is what DaemonSets ask for on every host, told as one.
-const everywhere = "DaemonSets"
-
-// declared are the workloads of the inventory, and what runs on every host.
+// declared are the workloads of the inventory.
 func (in Inputs) declared() []placement.Workload {
-	each := in.perHostAsked()
-	out := []placement.Workload{{
-		Name: everywhere, DaemonSet: true, Requests: placement.Resources{CPU: int64(each.CPU), Memory: int64(each.Memory)},
-		Tolerations: []placement.Toleration{{Exists: true}},
-	}}
+	var out []placement.Workload
 	for _, w := range in.Cluster.Capacity.Workloads {
 		out = append(out, placement.Workload{Name: w.Name, Replicas: w.Replicas, Requests: placement.Resources{CPU: int64(w.CPU), Memory: int64(w.Memory)}})
 	}

@@ -64,8 +64,6 @@ type Inputs struct {
 	Pods []placement.Workload
 	// RunningOn is what of it is asked for on each host; nil with Running.
 	RunningOn map[string]Amount
-	// PerHost is what DaemonSets ask for on every host; nil: what Calico asks for.
-	PerHost *Amount
 }
 
 // known are the hosts that something is known of.

@@ -24,7 +24,7 @@ func tier1Rules() []Rule {
 			Example: "110 pods with 4 cores: 110 > min(110, 40) = 40: WARN",
 		}, {
 			ID: "node-allocatable", Tier: 1, Judges: "that a host has room for more than what runs on every host",
-			Formula: "capacity − kubeReserved − systemReserved − evictionHard − what DaemonSets ask for > 0", Threshold: "FAIL at 0 and below",
+			Formula: "capacity − kubeReserved − systemReserved − evictionHard − what DaemonSets that it admits and its static pods ask for > 0", Threshold: "FAIL at 0 and below",
 			Source:  "Kubernetes: node allocatable; the inventory's reservation (none: what is said of the kubelet); Calico's release asks for 250m on every host",
 			Example: "2 GiB, of which 2 GiB are reserved and 100 MiB evict: −100 MiB: FAIL",
 		}, {

@@ -11,9 +11,6 @@ import (
 	"github.com/droverctl/drover/provision/internal/placement"
 )
 
-// calicoAsks is what Calico's release has calico-node ask for on every host.
-var calicoAsks = Amount{CPU: 250}
-
 // evictMemory is how much memory must be free for the kubelet not to evict, unless it
 // is configured otherwise.
 const evictMemory = "100Mi"
@@ -34,14 +31,7 @@ func (in Inputs) allocatable(h inventory.Host) (all, left Amount) {
 	} else {
 		all = Amount{inventory.MilliCPU(1000 * f.CPUs), inventory.Bytes(f.Memory)}.minus(in.kept(h, f))
 	}
-	return all, all.minus(in.perHostAsked())
-}
-
-func (in Inputs) perHostAsked() Amount {
-	if in.PerHost != nil {
-		return *in.PerHost
-	}
-	return calicoAsks
+	return all, all.minus(in.askedOfEach(h))
 }
 
 func (a Amount) String() string {
@@ -54,7 +44,7 @@ func nodeAllocatable(in Inputs) []Check {
 		all, left := in.allocatable(h)
 		v := verdict{
 			status:   Pass,
-			measured: fmt.Sprintf("%s allocatable", all), threshold: fmt.Sprintf("more than %s for DaemonSets", in.perHostAsked()),
+			measured: fmt.Sprintf("%s allocatable", all), threshold: fmt.Sprintf("more than %s for DaemonSets", in.askedOfEach(h)),
 			fix:  "reserve less in the kubelet's configuration, or give the host more",
 			near: float64(left.Memory),
 		}

@@ -201,8 +201,8 @@ func TestMoreNodesHoldNoLess(t *testing.T) {
 			t.Fatalf("%d and %d when one is lost; with more nodes %d and %d: %+v", a.All.Placed, a.Loss.Result.Placed, b.All.Placed, b.Loss.Result.Placed, loads)
 		}
 		for i := range loads {
-			if b.All.Placed == a.All.Placed && b.All.Wanted == b.All.Placed && b.More[i+1] < a.More[i+1]-slack-1 {
-				t.Fatalf("%d more of %s, and with more nodes %d", a.More[i+1], loads[i].Name, b.More[i+1])
+			if b.All.Placed == a.All.Placed && b.All.Wanted == b.All.Placed && b.More[i] < a.More[i]-slack-1 {
+				t.Fatalf("%d more of %s, and with more nodes %d", a.More[i], loads[i].Name, b.More[i])
 			}
 		}
 	})

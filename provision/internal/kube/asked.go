@@ -12,24 +12,14 @@ func amountOf(r corev1.ResourceList) Amount { return Amount{r.Cpu().MilliValue()
 func (a Amount) plus(b Amount) Amount { return Amount{a.CPU + b.CPU, a.Memory + b.Memory} }
 
 // Asked is what all pods ask for that would be made again elsewhere, wherever they run
-// or wait to; and the most that those ask for on one node that belong to it, which are a
-// DaemonSet's.
-func (l Load) Asked() (moving, perNode Amount) {
-	staying := map[string]Amount{}
+// or wait to.
+func (l Load) Asked() (moving Amount) {
 	for i := range l.Pods {
-		p := &l.Pods[i]
-		asks := amountOf(requests(p))
-		switch {
-		case leaves(p):
-			moving = moving.plus(asks)
-		case p.Spec.NodeName != "":
-			staying[p.Spec.NodeName] = staying[p.Spec.NodeName].plus(asks)
+		if p := &l.Pods[i]; leaves(p) {
+			moving = moving.plus(amountOf(requests(p)))
 		}
 	}
-	for _, a := range staying {
-		perNode.CPU, perNode.Memory = max(perNode.CPU, a.CPU), max(perNode.Memory, a.Memory)
-	}
-	return moving, perNode
+	return moving
 }
 
 // AskedOn is what of that is asked for on each node that runs any of it.
