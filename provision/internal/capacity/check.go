@@ -25,6 +25,8 @@ type Check struct {
 
 	// weight is how bad it is, among checks of one ID: more is worse.
 	weight float64
+	// slack is by how much more is not worse yet.
+	slack float64
 }
 
 // Status is the outcome of a check.

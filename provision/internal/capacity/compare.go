@@ -12,7 +12,7 @@ func Worsened(before, after []Check) []Check {
 	return slices.DeleteFunc(slices.Clone(after), func(c Check) bool {
 		b, made := was[c.key()]
 		as := made && (b.Status == Fail || b.Status == c.Status)
-		return c.Status == Pass || as && (b.Status != c.Status || c.weight <= b.weight)
+		return c.Status == Pass || as && (b.Status != c.Status || c.weight <= b.weight+c.slack)
 	})
 }
 

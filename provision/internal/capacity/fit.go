@@ -21,7 +21,8 @@ type Fit struct {
 	More []int // of each of All's workloads alone, after all others
 
 	whose  string
-	unseen int // hosts that it might be on and of which nothing is known
+	asks   []Amount // one pod of each of the workloads
+	unseen int      // hosts that it might be on and of which nothing is known
 }
 
 // LiveNode is what a cluster says of a node besides its size.
@@ -54,6 +55,10 @@ const many = 2_000_000
 func fitOf(nodes []placement.Node, workloads []placement.Workload, whose string, tolerate int) *Fit {
 	p := placement.Place(nodes, workloads)
 	f := &Fit{whose: whose, All: p.Result(), More: p.More()}
+	for i := range workloads {
+		r := workloads[i].Requests
+		f.asks = append(f.asks, Amount{inventory.MilliCPU(r.CPU), inventory.Bytes(r.Memory)})
+	}
 	if p.Losses() > many {
 		f.Loss = p.LikelyLoss(tolerate)
 	} else {

@@ -34,12 +34,12 @@ func tier1Rules() []Rule {
 			Example: "a pod asks for 8 CPU, the largest host has 7.75 left: 0 hosts: FAIL",
 		}, {
 			ID: "headroom-cpu", Tier: 1, Judges: "that what is left of CPU holds all pods when those failure domains are lost that may be and leave the least",
-			Formula: "max(Σ declared, Σ running requests) ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them, and each pod placed as kube-scheduler would", Threshold: "FAIL above and where a pod finds no place for want of it, WARN above 80% and where pods find places only just",
+			Formula: "Σ declared ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them, and each pod, declared or running, placed as kube-scheduler would", Threshold: "FAIL above and where a pod finds no place for want of it, or of any host for it, WARN above 80%, of what runs as well, and where pods find places only just",
 			Source:  "kube-scheduler: its sums, filters and scores; the inventory's tolerate; " + margin,
 			Example: "3 nodes of 4 CPU in 3 domains, 1 may be lost: 8 > 2 × 3.75 = 7.5: FAIL",
 		}, {
 			ID: "headroom-memory", Tier: 1, Judges: "that what is left of memory holds all pods when those failure domains are lost that may be and leave the least",
-			Formula: "max(Σ declared, Σ running requests) ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them, and each pod placed as kube-scheduler would", Threshold: "FAIL above and where a pod finds no place for want of it, WARN above 80% and where pods find places only just",
+			Formula: "Σ declared ≤ Σ (allocatable − DaemonSets) of untainted hosts outside of them, and each pod, declared or running, placed as kube-scheduler would", Threshold: "FAIL above and where a pod finds no place for want of it, or of any host for it, WARN above 80%, of what runs as well, and where pods find places only just",
 			Source:  "kube-scheduler: its sums, filters and scores; the inventory's tolerate; " + margin,
 			Example: "3 nodes of 8 GiB in 3 domains, 1 may be lost: 16 GiB > 2 × 7.9 GiB: FAIL",
 		}, {

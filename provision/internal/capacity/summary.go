@@ -133,8 +133,7 @@ func Summarize(in Inputs, fits Fits) Summary {
 	for _, f5 := range c.BigIPs {
 		s.BigIPs = append(s.BigIPs, Peering{f5.Name, len(c.Hosts()), f5.MaxPeers, allBlocks(c) + 1, f5.MaxRoutes})
 	}
-	declared, _ := in.asked()
-	s.Declared = *declared.room(0)
+	s.Declared = *in.asked().room(0)
 	if in.Running != nil {
 		s.Running = in.Running.room(0)
 	}

@@ -173,7 +173,15 @@ func tier1Rows() []row1 {
 		{"31.5 = 2 × 15.75 CPU", three(3, workload(315, 100, testMiB)), "headroom-cpu", "", Warn},
 		{"31.6 > 2 × 15.75 CPU", three(3, workload(316, 100, testMiB)), "headroom-cpu", "", Fail},
 		{"31.6 < 3 × 15.75 CPU, none may be lost", three(3, tolerate(0), workload(316, 100, testMiB)), "headroom-cpu", "", Pass},
-		{"the running ask for more: 32 > 31.5", three(3, running(32_000, 0)), "headroom-cpu", "", Fail},
+		{"the running ask for more: 32 > 31.5 in sum, for which only placement FAILs", three(3, running(32_000, 0)), "headroom-cpu", "", Warn},
+		{"16 of 40 run on a tainted host of their own, 24 < 25.2", three(3, running(40_000, 0), func(in *Inputs) {
+			in.RunningOn = map[string]Amount{"m1": {CPU: 16_000}}
+		}), "headroom-cpu", "", Pass},
+		{"2 declared CPU and no host for them", three(0, workload(2, 1000, testMiB)), "headroom-cpu", "", Fail},
+		{"2 pods wait and no host is for them", three(0, waiting(2)), "headroom-cpu", "", Fail},
+		{"2 pods wait for a host that none is", three(3, waiting(2), func(in *Inputs) {
+			in.Pods[0].NodeSelector = map[string]string{"gpu": "yes"}
+		}), "headroom-cpu", "", Warn},
 		{"the running ask for 20 < 25.2", three(3, running(20_000, 0)), "headroom-cpu", "", Pass},
 		{"declared 31.6 > 31.5, running 1", three(3, workload(316, 100, testMiB), running(1000, 0)), "headroom-cpu", "", Fail},
 		{"25.2 is above 75% of 31.5, as is set", three(3, workload(252, 100, testMiB), set("headroom-cpu", num(75), nil)), "headroom-cpu", "", Warn},
@@ -276,6 +284,14 @@ func TestHostsAreToldTogether(t *testing.T) {
 		}
 	}
 	t.Error("n7's swap was not told")
+}
+
+// waiting are so many pods of 100m that no host runs.
+func waiting(n int) func(*Inputs) {
+	return func(in *Inputs) {
+		in.Pods = []placement.Workload{{Name: "ns/dns", Replicas: n, Requests: placement.Resources{CPU: 100}}}
+		in.Running = &Amount{inventory.MilliCPU(100 * n), 0}
+	}
 }
 
 // runningPods3 is a pod of so much CPU on each of three nodes but one.
