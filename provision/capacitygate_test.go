@@ -12,6 +12,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/survey"
+	"github.com/droverctl/drover/provision/plan"
 )
 
 // gated is a cluster of three masters and nodes n1, n2…, each in a failure domain of its
@@ -107,9 +108,14 @@ func TestCapacityGate(t *testing.T) {
 		{name: "one domain holds the quorum, at bootstrap", nodes: 3, change: func(c *inventory.Cluster) {
 			c.KubeMasters[0].FailureDomain = "m2"
 		}, stops: []string{"quorum-domain"}},
-		{name: "more pods than blocks, although it was so", nodes: 3, members: 6, change: func(c *inventory.Cluster) {
+		{name: "more pods than blocks, as it was", nodes: 3, members: 6, change: func(c *inventory.Cluster) {
+			c.PodCIDR = netip.MustParsePrefix("10.100.0.0/24")
+		}, shown: []string{"pod-blocks"}},
+		{name: "more pods than blocks, and a node joins", nodes: 4, members: 6, change: func(c *inventory.Cluster) {
 			c.PodCIDR = netip.MustParsePrefix("10.100.0.0/24")
 		}, stops: []string{"pod-blocks"}},
+		{name: "n4 is in the inventory alone, and is no room for what n3 had", nodes: 4, members: 6, change: web(16), task: remove("n3"), stops: []string{"workload-pods"}},
+		{name: "n5 is in the inventory alone, and n4 is added", nodes: 5, members: 6, change: web(16), task: NodeTask{Verb: NodeAdd, Names: []string{"n4"}}},
 		{name: "100 hosts in the mesh become 101", nodes: 98, members: 100, stops: []string{"mesh-size"}},
 		{name: "101 hosts in the mesh become 100", nodes: 98, members: 101, task: remove("n98")},
 		{name: "101 hosts in the mesh stay", nodes: 98, members: 101, shown: []string{"mesh-size"}},
@@ -131,7 +137,7 @@ func TestCapacityGate(t *testing.T) {
 			if test.facts != nil {
 				test.facts(seen)
 			}
-			gate := s.capacityGate(t.Context(), seen)
+			gate := s.capacityGate(t.Context(), plan.Plan{}, seen)
 			var stops, shown []string
 			for _, c := range gate.Stops {
 				stops = append(stops, c.ID)
@@ -151,7 +157,7 @@ func TestCapacityGate(t *testing.T) {
 // A cluster that cannot be asked is warned of, not taken for one in which nothing runs.
 func TestCapacityGateWithoutTheCluster(t *testing.T) {
 	s, seen := gated(3, 6, nil, NodeTask{Verb: NodeRemove, Names: []string{"n3"}})
-	if gate := s.capacityGate(t.Context(), seen); len(gate.Warnings) != 1 || !strings.Contains(gate.Warnings[0], "could not be asked what its pods ask for") {
+	if gate := s.capacityGate(t.Context(), plan.Plan{}, seen); len(gate.Warnings) != 1 || !strings.Contains(gate.Warnings[0], "could not be asked what its pods ask for") {
 		t.Errorf("%v", gate.Warnings)
 	}
 }

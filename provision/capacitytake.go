@@ -164,6 +164,10 @@ func running(in *capacity.Inputs, load kube.Load) (warnings []string) {
 	for name, a := range load.AskedOn() {
 		in.RunningOn[name] = *amount(a)
 	}
+	in.HeldOn = map[string]capacity.Amount{}
+	for name, a := range load.HeldOn() {
+		in.HeldOn[name] = *amount(a)
+	}
 	for name, r := range load.Rooms() {
 		f := in.Hosts[name]
 		f.Allocatable = amount(r.Allocatable)

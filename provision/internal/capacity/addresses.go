@@ -61,11 +61,15 @@ func podsPerHost(c *inventory.Cluster) []Check {
 		}
 	}
 	pods, addresses := int64(most.Kubelet.MaxPods), int64(maxBlocks)<<(32-c.Calico.BlockSize)
+	over := int64(0) // of all hosts: one more of the kind is worse
+	for _, h := range c.Hosts() {
+		over += max(0, int64(h.Kubelet.MaxPods)-addresses)
+	}
 	warn, _ := limits(c, "pods-per-host", 110, 0)
 	at := most.Kubelet.Where.At("max_pods").Ptr()
 	return []Check{
 		Check{
-			ID: "pod-addresses-per-host", At: at, weight: float64(pods - addresses),
+			ID: "pod-addresses-per-host", At: at, weight: float64(over),
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),
 			Threshold: fmt.Sprintf("%d addresses", addresses),
 		}.judged(grade(pods, addresses, addresses), "lower max_pods, or choose a smaller block_size number before the cluster is made"),

@@ -63,8 +63,11 @@ func headroom(in Inputs, all Fits) []Check {
 			Threshold: fmt.Sprintf("%s%s, warning above %s%%", r.show(left), without, figure(warn)),
 			weight:    float64(need - left), slack: r.slack,
 		}
-		status := grade(float64(declared), float64(left)*warn/100, float64(left))
-		if float64(running) > float64(left)*warn/100 {
+		status := Pass
+		if declared > 0 {
+			status = grade(float64(declared), float64(left)*warn/100, float64(left))
+		}
+		if running > 0 && float64(running) > float64(left)*warn/100 {
 			status = worse(status, Warn)
 		}
 		s, text := all.without(r, len(open(in.Cluster)) == 0)

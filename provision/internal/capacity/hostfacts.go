@@ -21,7 +21,19 @@ type HostFacts struct {
 	Allocatable *Amount
 	// Node is what else the cluster says of it.
 	Node *LiveNode
+	// Reckoned is how Allocatable is told where a run changes it.
+	Reckoned Reckoning
 }
+
+// Reckoning is how it is told what of a host pods may ask for.
+type Reckoning int
+
+// By what is known of it; by what its kubelet keeps back now; by what it is to keep back.
+const (
+	AsKnown Reckoning = iota
+	AsIs
+	AsWritten
+)
 
 // Disk is the file system that a path is on.
 type Disk struct {
@@ -64,6 +76,8 @@ type Inputs struct {
 	Pods []placement.Workload
 	// RunningOn is what of it is asked for on each host; nil with Running.
 	RunningOn map[string]Amount
+	// HeldOn is what all pods on each host ask for; nil with Running.
+	HeldOn map[string]Amount
 }
 
 // known are the hosts that something is known of.

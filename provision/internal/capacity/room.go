@@ -24,7 +24,8 @@ func (in Inputs) kept(h inventory.Host, f HostFacts) Amount {
 func (in Inputs) allocatable(h inventory.Host) (all, left Amount) {
 	f := in.Hosts[h.Name]
 	machine := f.CPUs > 0 && f.Memory > 0
-	if f.Allocatable != nil && !(machine && in.Cluster.Capacity.Reserves()) { // by a model it is what it will be
+	model := machine && (f.Reckoned == AsWritten || f.Reckoned == AsKnown && in.Cluster.Capacity.Reserves())
+	if f.Allocatable != nil && !model { // else it is what it will be
 		all = *f.Allocatable
 	} else {
 		all = Amount{inventory.MilliCPU(1000 * f.CPUs), inventory.Bytes(f.Memory)}.minus(in.kept(h, f))
@@ -48,6 +49,11 @@ func nodeAllocatable(in Inputs) []Check {
 		}
 		if left.CPU <= 0 || left.Memory <= 0 {
 			v.status = Fail
+		}
+		// A kubelet that starts again lets no pod go on that it has no room for.
+		if held := in.HeldOn[h.Name]; f.Reckoned != AsKnown && held != (Amount{}) && !all.holds(held) {
+			v.status, v.threshold = Fail, fmt.Sprintf("%s for the pods that run there", held)
+			v.near = float64(all.Memory - held.Memory)
 		}
 		return v, f.CPUs > 0 && f.Memory > 0 || f.Allocatable != nil
 	})
