@@ -25,6 +25,10 @@ func size(usual int) int {
 func settled(tb testing.TB, conf fleettest.Config) *fleettest.Fleet {
 	tb.Helper()
 	f := fleettest.New(tb, drover, conf)
+	if conf.Masters == 2 {
+		f.Settings = twoMasters
+		f.Add(0)
+	}
 	t := must(tb, measured(tb, f.Command(drover, "apply", "--auto-approve"), ""), 0)
 	tb.Logf("applied to %d bare hosts: %s", len(f.Hosts), t)
 	f.Forget()
