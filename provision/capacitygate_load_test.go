@@ -63,6 +63,8 @@ func TestCapacityGateOfWhatRuns(t *testing.T) {
 	}
 	allThree := reshapes("n1", "n2", "n3")
 	replace := NodeTask{Verb: NodeReplace, Names: []string{"n3"}}
+	gpu := loaded(six, "8", "")
+	gpu.Pods[0].Spec.NodeSelector = map[string]string{"gpu": "yes"}
 	for _, test := range []struct {
 		name           string
 		nodes, members int
@@ -75,6 +77,9 @@ func TestCapacityGateOfWhatRuns(t *testing.T) {
 		{name: "the first nodes, all in one failure domain", nodes: 2, members: 3, change: func(c *inventory.Cluster) {
 			c.KubeNodes[0].FailureDomain, c.KubeNodes[1].FailureDomain = "a", "a"
 		}, load: loaded(masters, "100m", "", "")},
+		{name: "a pod waits for a gpu, and the node that comes has one and too few cores", nodes: 4, members: 6, change: func(c *inventory.Cluster) {
+			c.KubeNodes[3].Labels, c.Capacity.Tolerate = map[string]string{"gpu": "yes"}, 0
+		}, load: gpu},
 		{name: "an equal machine takes n3's place where one cannot be lost", nodes: 3, members: 6, task: replace, load: loaded(six, "3", "n1", "n2", "n3")},
 		{name: "a smaller one does", nodes: 3, members: 6, task: replace, load: loaded(six, "3", "n1", "n2", ""), change: func(c *inventory.Cluster) {
 			reserve("0")(c)
