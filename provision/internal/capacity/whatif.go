@@ -77,7 +77,7 @@ func (w WhatIf) Suppose(in Inputs) Inputs {
 	c.KubeNodes = append(slices.Clip(c.KubeNodes), added...)
 	for _, h := range added {
 		if f, known := in.Hosts[w.Like]; known {
-			in.Hosts[h.Name] = HostFacts{CPUs: f.CPUs, Memory: f.Memory, Allocatable: f.Allocatable}
+			in.Hosts[h.Name] = HostFacts{CPUs: f.CPUs, Memory: f.Memory, Allocatable: f.Allocatable, Huge: f.Huge}
 		}
 	}
 	w.lose(&in)
@@ -189,16 +189,13 @@ func (w WhatIf) lose(in *Inputs) {
 	c := in.Cluster
 	in.Lost = w.Lose
 	c.Capacity.Tolerate = max(0, c.Capacity.Tolerate-len(w.Lose))
-	for _, hosts := range []*[]inventory.Host{&c.KubeMasters, &c.KubeNodes} {
-		*hosts = slices.Clone(*hosts)
-		for i := range *hosts {
-			h := &(*hosts)[i]
-			if slices.Contains(w.Lose, domainOf(*h)) {
-				h.Taints = append(slices.Clip(h.Taints), inventory.Taint{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute"})
-				delete(in.Hosts, h.Name)
-			}
+	down := func(h inventory.Host) bool { return slices.Contains(w.Lose, domainOf(h)) }
+	for _, h := range c.Hosts() {
+		if down(h) {
+			delete(in.Hosts, h.Name)
 		}
 	}
+	taint(c, down)
 }
 
 // Supposed tells what is supposed of a cluster, a sentence each.
