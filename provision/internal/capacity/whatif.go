@@ -81,6 +81,9 @@ func (w WhatIf) Suppose(in Inputs) Inputs {
 		}
 	}
 	w.lose(&in)
+	if len(w.Remove)+len(w.Lose) > 0 { // where their pods will be nobody knows yet
+		in.RunningOn = nil
+	}
 	return in
 }
 
@@ -98,10 +101,16 @@ func (w WhatIf) grow(in *Inputs) {
 		in.Pods[i].Replicas = times(in.Pods[i].Replicas)
 		in.Pods[i].Running = atMost(in.Pods[i].Running, in.Pods[i].Replicas)
 	}
+	more := func(a Amount) Amount {
+		return Amount{inventory.MilliCPU(math.Ceil(float64(a.CPU) * w.Grow)), inventory.Bytes(math.Ceil(float64(a.Memory) * w.Grow))}
+	}
 	if in.Running != nil {
-		in.Running = &Amount{
-			inventory.MilliCPU(math.Ceil(float64(in.Running.CPU) * w.Grow)), inventory.Bytes(math.Ceil(float64(in.Running.Memory) * w.Grow)),
-		}
+		all := more(*in.Running)
+		in.Running = &all
+	}
+	in.RunningOn = maps.Clone(in.RunningOn)
+	for name, a := range in.RunningOn {
+		in.RunningOn[name] = more(a)
 	}
 }
 
