@@ -29,6 +29,7 @@ func (s *Session) measure(ctx context.Context, v Survey, live bool) (map[string]
 		m := capacity.Measured{ClockSeen: true, ClockOffset: f.Clock.Offset, ClockError: f.Clock.Error}
 		if err != nil {
 			warnings = append(warnings, err.Error())
+			notMeasured(scope, err, &m)
 		} else {
 			warnings = append(warnings, s.figures(h, figures, &m)...)
 		}
@@ -59,14 +60,24 @@ func (s *Session) measure(ctx context.Context, v Survey, live bool) (map[string]
 	return out, warnings
 }
 
+// notMeasured tells the checks that there was something to measure.
+func notMeasured(scope measure.Scope, err error, m *capacity.Measured) {
+	if scope.Writes > 0 {
+		m.NoFsync = err.Error()
+	}
+	if len(scope.Peers) > 0 {
+		m.NoRTT = err.Error()
+	}
+}
+
 // figures are a host's figures as capacity judges them, and what there is none of.
 func (s *Session) figures(h inventory.Host, f measure.Figures, m *capacity.Measured) (warnings []string) {
-	m.Fsync, m.Writes = measure.Percentile(f.Writes, 99), len(f.Writes)
+	m.Fsync, m.Writes, m.NoFsync = measure.Percentile(f.Writes, 99), len(f.Writes), f.Unwritten
 	if f.Live {
 		warnings = append(warnings, fmt.Sprintf("%s: an etcd runs there, so its disk was not measured: --allow-live does so, and every commit waits for it meanwhile", h.Name))
 	}
 	if f.NoPing {
-		warnings = append(warnings, fmt.Sprintf("%s: it has no ping, so the way to the other masters was not measured", h.Name))
+		m.NoRTT = "it has no ping"
 	}
 	if m.StealSeen = f.Steal >= 0; m.StealSeen {
 		m.Steal = f.Steal
@@ -76,14 +87,15 @@ func (s *Session) figures(h inventory.Host, f measure.Figures, m *capacity.Measu
 		names[peer.Address] = peer.Name
 	}
 	for peer, all := range f.Pings {
+		m.Sent, m.Lost = m.Sent+measure.Pings, m.Lost+max(0, measure.Pings-len(all))
 		if len(all) == 0 {
-			warnings = append(warnings, fmt.Sprintf("%s: %s answers no ping, so the way there was not measured", h.Name, names[peer]))
+			m.Silent = append(m.Silent, names[peer])
 			continue
 		}
-		m.Sent, m.Lost = m.Sent+measure.Pings, m.Lost+max(0, measure.Pings-len(all))
 		if far := measure.Percentile(all, 99); m.Peer == "" || far > m.RTT {
 			m.RTT, m.Peer = far, names[peer]
 		}
 	}
+	slices.Sort(m.Silent)
 	return warnings
 }

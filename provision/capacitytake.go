@@ -168,14 +168,22 @@ func running(in *capacity.Inputs, load kube.Load) (warnings []string) {
 	for name, a := range load.HeldOn() {
 		in.HeldOn[name] = *amount(a)
 	}
+	var silent []string
 	for name, r := range load.Rooms() {
 		f := in.Hosts[name]
+		if f.Silent = r.Silent; r.Silent && hostOf(in.Cluster, name).Name != "" {
+			silent = append(silent, name)
+		}
+		f.Huge = r.Huge
 		f.Allocatable = amount(r.Allocatable)
 		if f.CPUs == 0 { // nobody asked the host
 			f.CPUs, f.Memory = int(r.Capacity.CPU/1000), r.Capacity.Memory
 		}
 		f.Node = &capacity.LiveNode{Labels: rules[name].Labels, Taints: rules[name].Taints, Cordoned: rules[name].Cordoned, Taken: placed.Fixed[name]}
 		in.Hosts[name] = f
+	}
+	if slices.Sort(silent); len(silent) > 0 {
+		warnings = append(warnings, "no pod can be on nodes that the cluster does not hear of, so there is no room on them: "+strings.Join(silent, ", "))
 	}
 	return warnings
 }

@@ -112,6 +112,25 @@ func rewrite(t *testing.T, f *fleettest.Fleet, pairs ...string) {
 	}
 }
 
+// A disk of which no write comes back, and a master that answers no packet, are told of as
+// what was not measured, each by its check; what else was measured is told all the same.
+func TestWhatIsNotMeasuredWarns(t *testing.T) {
+	f := fleettest.New(t, drover, fleettest.Config{Masters: 3, Nodes: 2})
+	f.Add(0)
+	section := func(name, body string) string { return "@@drover-measure@@ " + name + "\n" + body }
+	peers := section("ping 10.90.9.1", "") + section("ping 10.90.9.2", "")
+	f.Host("kube-master-2").Machine.HandleScript("# drover measure", func(*hosttest.State, hosttest.Call) host.Result {
+		return host.Result{Stdout: []byte(section("before", "cpu  100 0 100 700 0 0 0 0 0 0\n") + section("writes", "") + peers +
+			section("after", "cpu  150 0 150 700 0 0 0 100 0 0\n") + section("end", ""))}
+	})
+	f.Host("kube-master-3").Machine.HandleScript("# drover measure", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{Exit: 1} })
+	says(t, said(t, f, 0, "capacity", "--tier", "2"),
+		"WARN  etcd-fsync  kube-master-2\n", "not measured: 0 of 200 writes to the disk of /var/lib/etcd were made",
+		"WARN  master-rtt  kube-master-2\n", "not measured: none of 40 packets was answered",
+		"WARN  host-steal  kube-master-2\n", "WARN  etcd-fsync  kube-master-3\n", "WARN  master-rtt  kube-master-3\n")
+	said(t, f, 4, "capacity", "--tier", "2", "--fail-on", "warn")
+}
+
 // slowly plays a measurement of a disk that takes 25 ms for a write.
 func slowly(*hosttest.State, hosttest.Call) host.Result {
 	section := func(name, body string) string { return "@@drover-measure@@ " + name + "\n" + body }

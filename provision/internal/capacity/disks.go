@@ -37,17 +37,22 @@ func (f HostFacts) disk(path string) (Disk, bool) {
 	return f.Disks[i], true
 }
 
-// evictsAt is the kubelet's hard threshold of a signal, in what there is of it.
+// evictsAt is the kubelet's hard threshold of a signal, in what there is of it; 0 where it
+// evicts for none.
 func evictsAt(h inventory.Host, signal, usual string, of int64) int64 {
 	text := usual
-	if m, ok := h.Kubelet.Config["evictionHard"].(map[string]any); ok {
-		if s, ok := m[signal].(string); ok {
-			text = s
+	// Without the whole block, as with null in its place, the kubelet has its own.
+	if block, ok := h.Kubelet.Config["evictionHard"].(map[string]any); ok {
+		switch v, given := block[signal]; {
+		case given && v != nil:
+			text = strings.TrimSpace(fmt.Sprint(v))
+		case given && h.Kubelet.Config["mergeDefaultEvictionSettings"] != true:
+			return 0
 		}
 	}
 	if percent, ok := strings.CutSuffix(text, "%"); ok {
 		p, err := strconv.ParseFloat(percent, 64)
-		if err != nil {
+		if err != nil || p == 100 { // the kubelet takes that for none
 			return 0
 		}
 		return int64(float64(of) * p / 100)
@@ -76,6 +81,9 @@ func (in Inputs) share(id string, warnAt float64, look func(d Disk) (free, all i
 			name, usual := signal(i)
 			fail, warn := percent(evictsAt(h, name, usual, all), all), warnAt
 			whose := "where the kubelet evicts"
+			if fail == 0 {
+				whose = "the kubelet evicts nothing for it"
+			}
 			if set.Fail != nil {
 				fail, whose = *set.Fail, "set in the inventory"
 			}

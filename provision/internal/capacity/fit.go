@@ -36,6 +36,7 @@ type LiveNode struct {
 // Place asks placement. It is asked once: of a large cluster it takes a while.
 func Place(in Inputs) Fits {
 	var out Fits
+	in = in.heard()
 	tolerate := in.Cluster.Capacity.Tolerate
 	if hosts := open(in.Cluster); len(in.Cluster.Capacity.Workloads) > 0 && len(in.known(hosts)) > 0 {
 		out.Declared = fitOf(in.nodes(hosts, false), in.declared(), declaredWorkloads, tolerate)
@@ -72,6 +73,9 @@ func fitOf(nodes []placement.Node, workloads []placement.Workload, whose string,
 func (in Inputs) nodes(hosts []inventory.Host, live bool) []placement.Node {
 	var out []placement.Node
 	for _, h := range in.known(hosts) {
+		if in.Hosts[h.Name].Silent {
+			continue
+		}
 		all, left := in.allocatable(h)
 		n := in.node(h, live)
 		n.Allocatable = placement.Resources{CPU: max(0, int64(left.CPU)), Memory: max(0, int64(left.Memory)), Pods: int64(h.Kubelet.MaxPods) - 1}

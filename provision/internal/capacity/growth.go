@@ -54,9 +54,12 @@ func bounds() []bound {
 
 // Grow finds for each check of what nodes use up how many more of them it bears, by making
 // the check with them. They are like a kube-node that there is: like, or the first that any
-// pod may be on when that is "". Without a kube-node there is no growth.
+// pod may be on when that is "" or has gone. Without a kube-node there is no growth.
 func Grow(in Inputs, like string) *Growth {
 	nodes := in.Cluster.KubeNodes
+	if !slices.ContainsFunc(in.Cluster.Hosts(), func(h inventory.Host) bool { return h.Name == like }) {
+		like = ""
+	}
 	if like == "" && len(nodes) > 0 {
 		like = nodes[max(0, slices.IndexFunc(nodes, func(h inventory.Host) bool { return !closed(h) }))].Name
 	}

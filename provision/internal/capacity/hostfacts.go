@@ -1,6 +1,8 @@
 package capacity
 
 import (
+	"slices"
+
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision/internal/placement"
 )
@@ -23,6 +25,11 @@ type HostFacts struct {
 	Node *LiveNode
 	// Reckoned is how Allocatable is told where a run changes it.
 	Reckoned Reckoning
+	// Huge are the bytes of its memory that are huge pages, as the cluster says; its kubelet
+	// keeps them from pods besides all that it reserves.
+	Huge int64
+	// Silent says that the cluster does not hear of its kubelet: no pod can be there.
+	Silent bool
 }
 
 // Reckoning is how it is told what of a host pods may ask for.
@@ -89,4 +96,29 @@ func (in Inputs) known(hosts []inventory.Host) []inventory.Host {
 		}
 	}
 	return out
+}
+
+// heard is the same without room on hosts that the cluster does not hear of. They are
+// members still, and it is known of them that they hold nothing.
+func (in Inputs) heard() Inputs {
+	silent := func(h inventory.Host) bool { return in.Hosts[h.Name].Silent }
+	if !slices.ContainsFunc(in.Cluster.Hosts(), silent) {
+		return in
+	}
+	c := *in.Cluster
+	taint(&c, silent)
+	in.Cluster = &c
+	return in
+}
+
+// taint keeps every pod off hosts, as Kubernetes does with those that it does not reach.
+func taint(c *inventory.Cluster, down func(inventory.Host) bool) {
+	for _, hosts := range []*[]inventory.Host{&c.KubeMasters, &c.KubeNodes} {
+		*hosts = slices.Clone(*hosts)
+		for i := range *hosts {
+			if h := &(*hosts)[i]; down(*h) {
+				h.Taints = append(slices.Clip(h.Taints), inventory.Taint{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute"})
+			}
+		}
+	}
 }

@@ -13,10 +13,11 @@ import (
 // is configured otherwise.
 const evictMemory = "100Mi"
 
-// kept is what of a host its kubelet keeps from pods, eviction's threshold included.
+// kept is what of a host its kubelet keeps from pods, eviction's threshold and huge pages
+// included.
 func (in Inputs) kept(h inventory.Host, f HostFacts) Amount {
 	k := allocatable.Kept(in.Cluster, h, f.CPUs, f.Memory)
-	return Amount{inventory.MilliCPU(k.CPU), inventory.Bytes(k.Memory + evictsAt(h, "memory.available", evictMemory, f.Memory))}
+	return Amount{inventory.MilliCPU(k.CPU), inventory.Bytes(k.Memory + evictsAt(h, "memory.available", evictMemory, f.Memory) + f.Huge)}
 }
 
 // allocatable is what pods may ask for on a host, and left is that without what

@@ -137,7 +137,7 @@ func Summarize(in Inputs, fits Fits) Summary {
 	if in.Running != nil {
 		s.Running = in.Running.room(0)
 	}
-	s.Domains, s.Allocatable = in.domains()
+	s.Domains, s.Allocatable = in.heard().domains()
 	s.DeclaredFit, s.RunningFit = fits.Declared.summary(true), fits.Running.summary(false)
 	return s
 }

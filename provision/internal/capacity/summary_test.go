@@ -26,3 +26,18 @@ func TestWhatIsTakenOfADomain(t *testing.T) {
 		t.Errorf("%+v takes no pods", b)
 	}
 }
+
+// A host that the cluster does not hear of is counted, and has no room.
+func TestSilentHostHasNoRoom(t *testing.T) {
+	in := roomy(abc(), 3)
+	f := in.Hosts["n1"]
+	f.Silent = true
+	in.Hosts["n1"] = f
+	s := Summarize(in, Place(in))
+	if s.Nodes != 3 || s.Allocatable == nil || s.Allocatable.Hosts != 2 {
+		t.Errorf("%+v", s)
+	}
+	if in.Cluster.KubeNodes[0].Taints != nil {
+		t.Error("what it was asked of has changed")
+	}
+}

@@ -14,6 +14,7 @@ func Tier1(in Inputs) []Check { return Tier1Of(in, Place(in)) }
 
 // Tier1Of is Tier1 for whoever has asked already what fits.
 func Tier1Of(in Inputs, fits Fits) []Check {
+	in = in.heard()
 	return slices.Concat(
 		factsMissing(in),
 		masterCPU(in),

@@ -64,6 +64,10 @@ func tier1Rows() []row1 {
 		}
 	}
 	cores := func(n int) func(*HostFacts) { return func(f *HostFacts) { f.CPUs = n } }
+	silent := func(f *HostFacts) {
+		f.Silent, f.Allocatable = true, &Amount{16_000, 64 << 30}
+		f.Node = &LiveNode{Labels: map[string]string{"kubernetes.io/os": "linux"}}
+	}
 	memory := func(n int64) func(*HostFacts) { return func(f *HostFacts) { f.Memory = n } }
 	disk := func(path string, f func(*Disk)) func(*HostFacts) {
 		return func(h *HostFacts) {
@@ -141,6 +145,7 @@ func tier1Rows() []row1 {
 		{"251m - 250m for DaemonSets > 0", three(1, on("n1", func(f *HostFacts) { f.Allocatable = &Amount{251, 1 << 30} })), "node-allocatable", "n1", Pass},
 		{"100 MiB - evictionHard 100 MiB = 0", three(1, on("n1", memory(100*testMiB))), "node-allocatable", "n1", Fail},
 		{"101 MiB - evictionHard 100 MiB > 0", three(1, on("n1", memory(101*testMiB))), "node-allocatable", "n1", Pass},
+		{"100 MiB > 0, for which the kubelet evicts nothing", three(1, on("n1", memory(100*testMiB)), kubelet(inventory.Settings{"evictionHard": map[string]any{"memory.available": nil}})), "node-allocatable", "n1", Pass},
 		{"64 GiB - kubeReserved 63 GiB - systemReserved 1 GiB - 100 MiB < 0", three(1, kubelet(inventory.Settings{
 			"kubeReserved": map[string]any{"memory": "63Gi"}, "systemReserved": map[string]any{"memory": "1Gi"},
 		})), "node-allocatable", "n1", Fail},
@@ -152,6 +157,8 @@ func tier1Rows() []row1 {
 		{"16 cores - 15510m given - 240m of gdc in all - 250m = 0", three(1, reservation("gdc"), kubelet(inventory.Settings{"systemReserved": map[string]any{"cpu": "15750m"}})), "node-allocatable", "n1", Fail},
 		{"490m - 240m of gdc - 250m = 0, although the cluster still says 490m", three(1, reservation("gdc"), on("n1", func(f *HostFacts) { f.CPUs, f.Allocatable = 0, &Amount{490, 1 << 30} })), "node-allocatable", "n1", Pass},
 		{"1 core - 90m of gdc - 250m > 0, although the cluster says 100m", three(1, reservation("gdc"), on("n1", func(f *HostFacts) { f.CPUs, f.Allocatable = 1, &Amount{100, 1 << 30} })), "node-allocatable", "n1", Pass},
+		{"64 GiB - 3.6 GiB of gdc and to evict - 61 GiB of huge pages < 0", three(1, reservation("gdc"), on("n1", func(f *HostFacts) { f.Huge, f.Allocatable = 61*testGiB, &Amount{16_000, 64 << 30} })), "node-allocatable", "n1", Fail},
+		{"64 GiB - 3.6 GiB of gdc and to evict - 60 GiB of huge pages > 0", three(1, reservation("gdc"), on("n1", func(f *HostFacts) { f.Huge, f.Allocatable = 60*testGiB, &Amount{16_000, 64 << 30} })), "node-allocatable", "n1", Pass},
 		{"430 MiB - 330 MiB and 5 % of gdc - 100 MiB < 0", three(1, reservation("gdc"), on("n1", memory(430*testMiB))), "node-allocatable", "n1", Fail},
 		{"430 MiB - 100 MiB > 0 without a model", three(1, reservation("none"), on("n1", memory(430*testMiB))), "node-allocatable", "n1", Pass},
 		{"430 MiB - 1 MiB that the kubelet is told - 100 MiB > 0, whatever gdc says", three(1, reservation("gdc"), on("n1", memory(430*testMiB)), kubelet(inventory.Settings{"kubeReserved": map[string]any{"memory": "1Mi"}})), "node-allocatable", "n1", Pass},
@@ -186,6 +193,10 @@ func tier1Rows() []row1 {
 		{"declared 31.6 > 31.5, running 1", three(3, workload(316, 100, testMiB), running(1000, 0)), "headroom-cpu", "", Fail},
 		{"25.2 is above 75% of 31.5, as is set", three(3, workload(252, 100, testMiB), set("headroom-cpu", num(75), nil)), "headroom-cpu", "", Warn},
 		{"31.6 > 1 × 15.75, but one was not looked at", three(3, workload(316, 100, testMiB), away("n1")), "headroom-cpu", "", Warn},
+		{"20 > 1 × 15.75, for of one nothing is heard", three(3, workload(20, 1000, testMiB), on("n1", silent)), "headroom-cpu", "", Fail},
+		{"16 > 1 × 15.75, for nothing is heard of n1", three(2, tolerate(0), workload(16, 1000, testMiB), on("n1", silent)), "workload-fits", "web", Fail},
+		{"what ran on n1 has no place when n2 is lost as well", three(3, runningPods3(10_500, "n3"), on("n1", silent)), "headroom-cpu", "", Fail},
+		{"what ran on n1 has a place on n3", three(3, tolerate(0), runningPods3(10_500, "n3"), on("n1", silent)), "headroom-cpu", "", Pass},
 		{"126 GiB < 2 × (64 GiB - 100 MiB), > 80%", three(3, workload(126, 1, testGiB)), "headroom-memory", "", Warn},
 		{"127 GiB < 2 × (64 GiB - 100 MiB), but 2 × 63 pods of 1 GiB find a place", three(3, workload(127, 1, testGiB)), "headroom-memory", "", Fail},
 		{"31.5 = 2 × 15.75 CPU in sum, but 3 pods of 10.5 and 1 on each of 2", three(3, workload(3, 10_500, testMiB)), "headroom-cpu", "", Fail},
@@ -203,6 +214,12 @@ func tier1Rows() []row1 {
 		{"9% of nodefs < 10%", three(1, on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Fail},
 		{"15% of imagefs = 15%", three(1, on("n1", free("/var/lib/containerd", 15*testGiB))), "node-disk", "n1", Warn},
 		{"14% of imagefs < 15%", three(1, on("n1", free("/var/lib/containerd", 14*testGiB))), "node-disk", "n1", Fail},
+		{"1% ≥ 0, for which the kubelet evicts nothing", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": nil}}), on("n1", free("/var/lib/kubelet", testGiB))), "node-disk", "n1", Warn},
+		{"9% < 10% of the kubelet's, whose own null leaves", three(1, kubelet(inventory.Settings{"evictionHard": nil}), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Fail},
+		{"9% < 10% of the kubelet's, which adds its own", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": nil}, "mergeDefaultEvictionSettings": true}), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Fail},
+		{"19 GiB < 20 GiB as a number", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": 20 * testGiB}}), on("n1", free("/var/lib/kubelet", 19*testGiB))), "node-disk", "n1", Fail},
+		{"9% ≥ 0: 100% is none", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": "100%"}}), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Warn},
+		{"9% of nodefs of one of which nothing is heard", three(1, on("n1", silent), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Fail},
 		{"40% = 40%", three(1, on("n1", free("/var/lib/kubelet", 40*testGiB))), "node-disk", "n1", Pass},
 		{"39% < 40%", three(1, on("n1", free("/var/lib/kubelet", 39*testGiB))), "node-disk", "n1", Warn},
 		{"9% ≥ 1% of the kubelet's", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": "1%"}}), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Warn},

@@ -32,8 +32,12 @@ func tier2Rows() []row2 {
 		{"20 ms = 20", fsync(20 * time.Millisecond), nil, "etcd-fsync", Fail},
 		{"20 ms < 25 as is set", fsync(20 * time.Millisecond), &inventory.Threshold{Check: "etcd-fsync", Warn: num(25), Fail: num(50)}, "etcd-fsync", Pass},
 
+		{"1 write of 31 s", Measured{Fsync: 31 * time.Second, Writes: 1}, nil, "etcd-fsync", Fail},
+		{"it failed", Measured{NoFsync: "no reason"}, nil, "etcd-fsync", Warn},
+
 		{"nobody to ask", Measured{}, nil, "master-rtt", ""},
-		{"none answered", rtt(0, 20), nil, "master-rtt", ""},
+		{"20 of 20 lost", rtt(0, 20), nil, "master-rtt", Warn},
+		{"it failed", Measured{NoRTT: "no reason"}, nil, "master-rtt", Warn},
 		{"9.99 ms < 10", rtt(9990*time.Microsecond, 0), nil, "master-rtt", Pass},
 		{"10 ms = 10", rtt(10*time.Millisecond, 0), nil, "master-rtt", Warn},
 		{"49.99 ms < 50", rtt(49990*time.Microsecond, 0), nil, "master-rtt", Warn},
@@ -72,5 +76,19 @@ func TestTier2Thresholds(t *testing.T) {
 				t.Errorf("want %q, got %q", test.want, got)
 			}
 		})
+	}
+}
+
+// Of what was not measured the reason is told, and who of several did not answer.
+func TestWhatWasNotMeasuredIsTold(t *testing.T) {
+	for want, m := range map[string]Measured{
+		"not measured: it has no ping":                                                               {NoRTT: "it has no ping"},
+		"not measured: none of 40 packets was answered; none by m2, m3":                              {Sent: 40, Lost: 40, Silent: []string{"m2", "m3"}},
+		"99% of 20 packets took at most 1 ms to m2 and back; 20 of 40 were not answered; none by m3": {RTT: time.Millisecond, Peer: "m2", Sent: 40, Lost: 20, Silent: []string{"m3"}},
+	} {
+		checks := Tier2(sized(abc(), 1), map[string]Measured{"m1": m})
+		if len(checks) != 1 || checks[0].ID != "master-rtt" || checks[0].Status != Warn || checks[0].Measured != want {
+			t.Errorf("%+v, not %q", checks, want)
+		}
 	}
 }

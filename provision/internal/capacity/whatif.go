@@ -77,10 +77,13 @@ func (w WhatIf) Suppose(in Inputs) Inputs {
 	c.KubeNodes = append(slices.Clip(c.KubeNodes), added...)
 	for _, h := range added {
 		if f, known := in.Hosts[w.Like]; known {
-			in.Hosts[h.Name] = HostFacts{CPUs: f.CPUs, Memory: f.Memory, Allocatable: f.Allocatable}
+			in.Hosts[h.Name] = HostFacts{CPUs: f.CPUs, Memory: f.Memory, Allocatable: f.Allocatable, Huge: f.Huge}
 		}
 	}
 	w.lose(&in)
+	if len(w.Remove)+len(w.Lose) > 0 { // where their pods will be nobody knows yet
+		in.RunningOn = nil
+	}
 	return in
 }
 
@@ -98,10 +101,16 @@ func (w WhatIf) grow(in *Inputs) {
 		in.Pods[i].Replicas = times(in.Pods[i].Replicas)
 		in.Pods[i].Running = atMost(in.Pods[i].Running, in.Pods[i].Replicas)
 	}
+	more := func(a Amount) Amount {
+		return Amount{inventory.MilliCPU(math.Ceil(float64(a.CPU) * w.Grow)), inventory.Bytes(math.Ceil(float64(a.Memory) * w.Grow))}
+	}
 	if in.Running != nil {
-		in.Running = &Amount{
-			inventory.MilliCPU(math.Ceil(float64(in.Running.CPU) * w.Grow)), inventory.Bytes(math.Ceil(float64(in.Running.Memory) * w.Grow)),
-		}
+		all := more(*in.Running)
+		in.Running = &all
+	}
+	in.RunningOn = maps.Clone(in.RunningOn)
+	for name, a := range in.RunningOn {
+		in.RunningOn[name] = more(a)
 	}
 }
 
@@ -189,16 +198,13 @@ func (w WhatIf) lose(in *Inputs) {
 	c := in.Cluster
 	in.Lost = w.Lose
 	c.Capacity.Tolerate = max(0, c.Capacity.Tolerate-len(w.Lose))
-	for _, hosts := range []*[]inventory.Host{&c.KubeMasters, &c.KubeNodes} {
-		*hosts = slices.Clone(*hosts)
-		for i := range *hosts {
-			h := &(*hosts)[i]
-			if slices.Contains(w.Lose, domainOf(*h)) {
-				h.Taints = append(slices.Clip(h.Taints), inventory.Taint{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute"})
-				delete(in.Hosts, h.Name)
-			}
+	down := func(h inventory.Host) bool { return slices.Contains(w.Lose, domainOf(h)) }
+	for _, h := range c.Hosts() {
+		if down(h) {
+			delete(in.Hosts, h.Name)
 		}
 	}
+	taint(c, down)
 }
 
 // Supposed tells what is supposed of a cluster, a sentence each.

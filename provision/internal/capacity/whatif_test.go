@@ -263,6 +263,40 @@ func TestGrow(t *testing.T) {
 	}
 }
 
+// One that goes is no model any more: then it is the first that stays, and takes pods.
+func TestGrowWithoutTheModel(t *testing.T) {
+	in := roomy(abc(), 3)
+	in.Cluster.KubeNodes[1].Taints = []inventory.Taint{{Key: "gpu", Effect: "NoSchedule"}}
+	what := WhatIf{Remove: []string{"n1"}, Like: "n1"}
+	if g := Grow(what.Suppose(in), what.Like); g == nil || g.Like != "n3" {
+		t.Errorf("%+v", g)
+	}
+}
+
+// What each host's pods ask for grows with them; and is not told while some have to move.
+func TestWhatIfOfWhatRunsOnHosts(t *testing.T) {
+	in := roomy(abc(), 3, runningPods3(1000))
+	in.RunningOn = map[string]Amount{"n1": {1000, 3}, "n2": {1000, 3}, "n3": {1000, 3}}
+	got := WhatIf{Grow: 1.5}.Suppose(in)
+	if got.RunningOn["n2"] != (Amount{1500, 5}) || in.RunningOn["n2"] != (Amount{1000, 3}) {
+		t.Errorf("%v of %v", got.RunningOn, in.RunningOn)
+	}
+	for _, what := range []WhatIf{{Remove: []string{"n1"}}, {Lose: []string{"a"}}} {
+		for _, d := range Summarize(what.Suppose(in), Fits{}).Domains {
+			if d.Running != nil {
+				t.Errorf("%+v: %+v", what, d)
+			}
+		}
+	}
+	if got := (WhatIf{AddNodes: 1, Like: "n1"}).Suppose(in); len(got.RunningOn) != 3 {
+		t.Errorf("%v", got.RunningOn)
+	}
+	none := roomy(abc(), 3)
+	if got := (WhatIf{Grow: 2}).Suppose(none); got.RunningOn != nil {
+		t.Errorf("nobody was asked: %v", got.RunningOn)
+	}
+}
+
 // What runs is where it is, and what runs on a host that goes is placed again.
 func TestWhatRunsIsPlaced(t *testing.T) {
 	in := roomy(abc(), 3, runningPods3(10_500))

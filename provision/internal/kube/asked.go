@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -34,16 +36,28 @@ func (l Load) AskedOn() map[string]Amount {
 }
 
 // NodeRoom is what a node has, and what of it pods may ask for.
-type NodeRoom struct{ Capacity, Allocatable Amount }
+type NodeRoom struct {
+	Capacity, Allocatable Amount
+	Huge                  int64 // bytes of memory that are huge pages, which no pod's memory is of
+	Silent                bool  // its kubelet is not heard of, so that no pod can be there
+}
 
 // Rooms are those of each node whose kubelet has told.
 func (l Load) Rooms() map[string]NodeRoom {
 	out := map[string]NodeRoom{}
 	for i := range l.Nodes {
-		s := l.Nodes[i].Status
-		if a := amountOf(s.Allocatable); a.CPU > 0 && a.Memory > 0 {
-			out[l.Nodes[i].Name] = NodeRoom{amountOf(s.Capacity), a}
+		n := &l.Nodes[i]
+		a := amountOf(n.Status.Allocatable)
+		if a.CPU <= 0 || a.Memory <= 0 {
+			continue
 		}
+		r := NodeRoom{Capacity: amountOf(n.Status.Capacity), Allocatable: a, Silent: !speaks(n)}
+		for name, q := range n.Status.Capacity {
+			if strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) {
+				r.Huge += q.Value()
+			}
+		}
+		out[n.Name] = r
 	}
 	return out
 }

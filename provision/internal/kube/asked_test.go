@@ -31,10 +31,19 @@ func TestAsked(t *testing.T) {
 
 func TestRooms(t *testing.T) {
 	n := worker("n1", "3500m", "7Gi")
-	n.Status.Capacity = corev1.ResourceList{corev1.ResourceCPU: amount.MustParse("4"), corev1.ResourceMemory: amount.MustParse("8Gi")}
-	silent := worker("n2", "0", "0")
-	got := Load{Nodes: []corev1.Node{n, silent}}.Rooms()
-	if want := (NodeRoom{Amount{4000, 8 << 30}, Amount{3500, 7 << 30}}); len(got) != 1 || got["n1"] != want {
-		t.Errorf("%+v", got)
+	n.Status.Capacity = corev1.ResourceList{
+		corev1.ResourceCPU: amount.MustParse("4"), corev1.ResourceMemory: amount.MustParse("8Gi"),
+		"hugepages-2Mi": amount.MustParse("512Mi"), "hugepages-1Gi": amount.MustParse("1Gi"),
+	}
+	untold, silent, unready := worker("n2", "0", "0"), worker("n3", "1", "1Gi"), worker("n4", "1", "1Gi")
+	silent.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}
+	unready.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse}}
+	got := Load{Nodes: []corev1.Node{n, untold, silent, unready}}.Rooms()
+	one := Amount{1000, 1 << 30}
+	if want := map[string]NodeRoom{
+		"n1": {Amount{4000, 8 << 30}, Amount{3500, 7 << 30}, 3 << 29, false},
+		"n3": {Allocatable: one, Silent: true}, "n4": {Allocatable: one},
+	}; !maps.Equal(got, want) {
+		t.Errorf("%+v, not %+v", got, want)
 	}
 }

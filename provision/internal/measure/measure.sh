@@ -17,20 +17,33 @@ if [ -n "$writes" ]; then
   else
     dir=$data # or what it will be made in
     while [ ! -d "$dir" ]; do dir=${dir%/*}; dir=${dir:-/}; done
+    rm -f "$dir"/.drover-fsync.* # of one that was killed before its file had no name
     file=$dir/.drover-fsync.$$
     trap 'rm -f "$file"' EXIT
     trap 'exit 1' HUP INT TERM PIPE
     section writes
-    # As etcd writes its log: small ones, into a file that has its size already. dd tells
-    # how long the write took, without what starting dd did.
-    if dd if=/dev/zero of="$file" bs=2300 count="$writes" conv=fsync >/dev/null 2>&1; then
-      i=0
-      while [ "$i" -lt "$writes" ]; do
-        dd if=/dev/zero of="$file" bs=2300 count=1 seek="$i" conv=notrunc oflag=dsync 2>&1
-        i=$((i + 1))
-      done
+    # The file loses its name before anything is written, so that nothing is left of it
+    # even when this is killed. In a shell of its own first: one that cannot open it ends.
+    if (: >"$file") 2>/dev/null; then
+      exec 9<>"$file"
+      rm -f "$file"
+      to=/proc/$$/fd/9
+      # As etcd writes its log: small ones, into a file that has its size already. dd tells
+      # how long the write took, without what starting dd did.
+      if dd if=/dev/zero of="$to" bs=2300 count="$writes" conv=fsync >/dev/null 2>&1; then
+        i=0
+        began=$(date +%s)
+        while [ "$i" -lt "$writes" ]; do
+          if [ $(($(date +%s) - began)) -ge "$seconds" ]; then
+            section slow
+            break
+          fi
+          dd if=/dev/zero of="$to" bs=2300 count=1 seek="$i" conv=notrunc oflag=dsync 2>&1
+          i=$((i + 1))
+        done
+      fi
+      exec 9>&-
     fi
-    rm -f "$file"
   fi
 fi
 

@@ -17,7 +17,10 @@ import (
 )
 
 // local runs the script on this machine, with etcd's data below a directory.
-type local struct{ dir string }
+type local struct {
+	dir  string
+	tool string // a directory of tools that are found first
+}
 
 func (local) Name() string { return "here" }
 
@@ -25,6 +28,10 @@ func (l local) Probe(ctx context.Context, c host.Cmd) (host.Result, error) {
 	text := make([]byte, 1<<16)
 	n, _ := c.Stdin.Read(text)
 	moved := strings.ReplaceAll(string(text[:n]), host.Quote(manifests.EtcdDataDir), host.Quote(l.dir))
+	if l.tool != "" {
+		moved = strings.ReplaceAll(moved, "seconds="+host.Quote("30"), "seconds=1")
+		moved = "PATH=" + host.Quote(l.tool) + ":$PATH\n" + moved
+	}
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Stdin = strings.NewReader(moved)
 	var out, errs strings.Builder
@@ -41,7 +48,7 @@ func (l local) Probe(ctx context.Context, c host.Cmd) (host.Result, error) {
 // and nothing is left there.
 func TestThisMachine(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Take(t.Context(), local{filepath.Join(dir, "etcd")}, Scope{Writes: 20, Live: true, Peers: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	f, err := Take(t.Context(), local{dir: filepath.Join(dir, "etcd")}, Scope{Writes: 20, Live: true, Peers: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +66,50 @@ func TestThisMachine(t *testing.T) {
 	}
 }
 
-// A disk that cannot be written to is no quick one.
+// A disk that cannot be written to is no quick one, and no reason not to tell the rest.
 func TestWritesThatWereNotMade(t *testing.T) {
-	_, err := Take(t.Context(), local{"/proc/etcd"}, Scope{Writes: 3, Live: true})
-	if err == nil || !strings.Contains(err.Error(), "0 of 3 writes to the disk of /var/lib/etcd were made") {
-		t.Errorf("%v", err)
+	f, err := Take(t.Context(), local{dir: "/proc/etcd"}, Scope{Writes: 3, Live: true})
+	if err != nil || f.Unwritten != "0 of 3 writes to the disk of /var/lib/etcd were made" || len(f.Writes) > 0 || f.Steal < 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// dd is a directory with a dd that does something else.
+func dd(t *testing.T, script string) string {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "dd"), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Of a disk that would take too long for all writes those are told that it made.
+func TestASlowDiskIsMeasured(t *testing.T) {
+	tools := dd(t, "sleep 0.3; echo '2300 bytes copied, 0.7 s, 3.3 kB/s' >&2\n")
+	f, err := Take(t.Context(), local{t.TempDir(), tools}, Scope{Writes: 50, Live: true})
+	if err != nil || !f.Slow || f.Unwritten != "" || len(f.Writes) == 0 || len(f.Writes) > 10 || Percentile(f.Writes, 99) != 700*time.Millisecond {
+		t.Errorf("%+v, %v", f, err)
+	}
+	// One that stops to be written to is no slow one.
+	tools = dd(t, `case "$*" in *seek=1*) exit 1 ;; esac; echo '2300 bytes copied, 0.7 s, 3.3 kB/s' >&2`)
+	f, err = Take(t.Context(), local{t.TempDir(), tools}, Scope{Writes: 3, Live: true})
+	if err != nil || f.Slow || f.Unwritten != "2 of 3 writes to the disk of /var/lib/etcd were made" || len(f.Writes) > 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// Killed while it writes it leaves nothing; and what one left whom that befell before is
+// taken away.
+func TestNothingIsLeftByWhoIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".drover-fsync.1"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Take(t.Context(), local{dir, dd(t, "kill -9 $PPID\n")}, Scope{Writes: 3, Live: true}); err == nil {
+		t.Errorf("it was not killed: %+v", f)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 
@@ -84,11 +130,11 @@ func TestALiveEtcdIsLeftAlone(t *testing.T) {
 	}
 	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
 	data := t.TempDir()
-	f, err := Take(t.Context(), local{data}, Scope{Writes: 3})
+	f, err := Take(t.Context(), local{dir: data}, Scope{Writes: 3})
 	if err != nil || !f.Live || len(f.Writes) > 0 {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if f, err = Take(t.Context(), local{data}, Scope{Writes: 3, Live: true}); err != nil || len(f.Writes) != 3 {
+	if f, err = Take(t.Context(), local{dir: data}, Scope{Writes: 3, Live: true}); err != nil || len(f.Writes) != 3 {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
