@@ -67,7 +67,7 @@ func capacityOf() provision.CapacityReport {
 				},
 			},
 			RunningFit: &provision.CapacityFit{
-				Pods: 90, Placed: 90, Exact: true, Without: []string{"esx-02", long}, Left: 90, Workloads: []provision.CapacityWorkloadFit{},
+				Pods: 90, Placed: 90, Exact: true, Without: []string{long, markup}, Left: 90, Workloads: []provision.CapacityWorkloadFit{},
 			},
 		},
 		Checks: []provision.CapacityCheck{
@@ -217,7 +217,7 @@ func TestCapacityHTMLTellsAll(t *testing.T) {
 		"This is not the cluster as it is", "1.5 times the pods that are declared, and that run", "(secret) removed", "Supposed: the cluster cannot hold",
 		"171 of 183 pods find a place in whatever order they come", "1 host of which nothing is known", "120 of 120 pods placed; room for 38 more",
 		"51 of 60 pods placed; room for 2 more", "9 pods lack memory", "Without failure domain esx-01, the worst to lose: 85 pods may find no place.",
-		"98 of 183 find a place", "60 of 40 (more than there is)", "45.25 of 40.5 (more than there is)", "not all were tried", "90 of 90 find a place",
+		"98 of 183 find a place", "60 of 40 (more than there is)", "45.25 of 68.5 (66\u00a0%)", "not all were tried", "90 of 90 find a place",
 		"With 155 more", "Any number", "1 more node",
 		"871 of 800 may be needed (more than there is)", "870 of 1024 may be needed (85\u00a0%)",
 	} {
@@ -276,5 +276,35 @@ func TestCapacityHTMLSaysWhatIsSupposed(t *testing.T) {
 	text = string(page(t, r))
 	if text = text[strings.Index(text, "</style>"):]; strings.Contains(strings.ToLower(text), "suppose") {
 		t.Error("it is the cluster as it is")
+	}
+}
+
+// What is not known is said so, and is not told as nothing or as all.
+func TestCapacityHTMLSaysWhatFitsIsNotKnown(t *testing.T) {
+	none := capacityOf()
+	none.Summary.DeclaredFit, none.Summary.RunningFit = nil, nil
+	early := none
+	early.Tier = 0
+	nothing := none
+	nothing.Summary.Pods = 0
+	safe := capacityOf()
+	safe.Summary.Tolerate = 0
+	safe.Summary.RunningFit = &provision.CapacityFit{Pods: 1, Placed: 1, Exact: true}
+	untold := capacityOf()
+	untold.Summary.DeclaredFit.Without = []string{"kube-node-7"} // in no domain, so one by itself
+	for want, r := range map[string]provision.CapacityReport{
+		"It was not looked at: tier 0 asks no host.": early, "no host that takes ordinary pods has told": none, "There is nothing to place": nothing,
+		"none may be lost.": safe, "Without failure domain kube-node-7": untold,
+	} {
+		text := string(page(t, r))
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+		if r.Summary.DeclaredFit == nil && strings.Contains(text, "find a place<") {
+			t.Errorf("%s: places are told", want)
+		}
+		if want == "Without failure domain kube-node-7" && strings.Count(text, "<b>CPU asked for, of what is left") != 1 {
+			t.Error("what is left of an unknown loss is told")
+		}
 	}
 }

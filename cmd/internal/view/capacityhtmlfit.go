@@ -1,7 +1,9 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -102,7 +104,10 @@ func (v View) headroom(r provision.CapacityReport) []placedGroup {
 	for _, k := range kindsOf(r.Summary) {
 		g := placedGroup{Name: k.name}
 		if len(k.fit.Without) == 0 {
-			g.Text = "No failure domain may be lost, so none was taken away."
+			g.Text = "No failure domain was taken away: there is none to lose."
+			if r.Summary.Tolerate == 0 {
+				g.Text = "No failure domain was taken away: none may be lost."
+			}
 			groups = append(groups, g)
 			continue
 		}
@@ -191,15 +196,13 @@ func (v View) growth(g *provision.CapacityGrowth) growthSection {
 	}
 	rank := func(l limitRow) int {
 		switch {
-		case l.First && l.Over:
-			return -2
-		case l.First:
+		case l.Over:
 			return -1
 		case l.Never:
-			return 1 << 30
+			return math.MaxInt
 		}
 		return l.Nodes
 	}
-	slices.SortStableFunc(out.Rows, func(a, b limitRow) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(out.Rows, func(a, b limitRow) int { return cmp.Compare(rank(a), rank(b)) })
 	return out
 }
