@@ -44,8 +44,14 @@ type CapacityReport struct {
 // CapacityFit is what finds a place.
 type CapacityFit = capacity.FitSummary
 
+// CapacityWorkloadFit is what finds a place of one workload.
+type CapacityWorkloadFit = capacity.WorkloadFit
+
 // CapacityGrowth is how many nodes can be added until something runs out.
 type CapacityGrowth = capacity.Growth
+
+// CapacityLimit is how many nodes a check bears.
+type CapacityLimit = capacity.Limit
 
 // CapacityWhatIf is what is supposed of a cluster before it is judged.
 type CapacityWhatIf = capacity.WhatIf

@@ -30,9 +30,12 @@ type capacityPage struct {
 	Cluster, TierText, Counts string
 	Tier                      int
 	Verdict                   capacityVerdict
+	Supposed                  []string
 	Unknown                   []note
 	Summary                   []fact
+	Fits, Headroom            []placedGroup
 	Domains                   domainSection
+	Growth                    growthSection
 	Checks                    []checkCard
 }
 
@@ -76,8 +79,8 @@ func (v View) CapacityHTML(r provision.CapacityReport, made Made) error {
 func (v View) capacityPage(r provision.CapacityReport, made Made) capacityPage {
 	return capacityPage{
 		Made: made, Cluster: r.Cluster.Name, Tier: r.Tier, TierText: tiersText(r.Tier), Counts: capacityCounts(r.Checks),
-		Verdict: judgement(r), Unknown: v.unknown(r), Summary: facts(r.Summary),
-		Domains: domainsOf(r), Checks: v.checkCards(r.Checks),
+		Verdict: judgement(r), Supposed: v.cleanAll(r.Supposed), Unknown: v.unknown(r), Summary: facts(r.Summary),
+		Fits: v.fits(r), Headroom: v.headroom(r), Domains: domainsOf(r), Growth: v.growth(r.Growth), Checks: v.checkCards(r.Checks),
 	}
 }
 
@@ -88,7 +91,15 @@ func tiersText(tier int) string {
 	return "the inventory, " + strings.Join(tiers[1:tier+1], ", and ")
 }
 
-// judgement says no more than was looked at.
+func (v View) cleanAll(texts []string) []string {
+	var out []string
+	for _, text := range texts {
+		out = append(out, v.clean(text))
+	}
+	return out
+}
+
+// judgement says no more than was looked at, and of no other cluster than was.
 func judgement(r provision.CapacityReport) capacityVerdict {
 	counts := map[provision.CapacityStatus]int{}
 	for _, c := range r.Checks {
@@ -110,6 +121,9 @@ func judgement(r provision.CapacityReport) capacityVerdict {
 		out.Text = "But for what is waived, the cluster can hold what it must, by every check that was made."
 	default:
 		out.Text = "The cluster can hold what it must, by every check that was made."
+	}
+	if len(r.Supposed) > 0 { // it may be quoted without what is above it
+		out.Text = "Supposed: " + strings.ToLower(out.Text[:1]) + out.Text[1:]
 	}
 	if n := len(r.Away); n > 0 {
 		out.Text += fmt.Sprintf(" Not all was looked at: %s could not be asked.", count(n, "host"))

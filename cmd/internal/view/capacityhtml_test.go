@@ -40,6 +40,8 @@ func capacityOf() provision.CapacityReport {
 	placed.At = at
 	return provision.CapacityReport{
 		Cluster: &inventory.Cluster{Name: "prod1"}, Tier: 1,
+		Supposed: []string{"1.5 times the pods that are declared, and that run", "workload " + long + " declared: 3 pods of " + markup, "hunter2 removed"},
+		Growth:   growthOf(long),
 		Summary: provision.CapacitySummary{
 			Masters: 3, Nodes: 12, Profile: "standard", Tolerate: 1,
 			Domains: []provision.CapacityDomain{
@@ -56,7 +58,17 @@ func capacityOf() provision.CapacityReport {
 			BigIPs: []provision.CapacityPeering{
 				{Name: "f5-a", Sessions: 15, MaxPeers: 64, Routes: 871, MaxRoutes: 800}, {Name: long, Sessions: 15, Routes: 871},
 			},
-			Pods: 120, Declared: *room(60000, 240, 0), Allocatable: room(78500, 298, 13), Running: room(45250, 180, 0),
+			Pods: 183, Declared: *room(60000, 240, 0), Allocatable: room(78500, 298, 13), Running: room(45250, 180, 0),
+			DeclaredFit: &provision.CapacityFit{
+				Pods: 183, Placed: 171, Without: []string{"esx-01"}, Left: 98, Tried: true, Unseen: 1,
+				Workloads: []provision.CapacityWorkloadFit{
+					{Name: "web", Pods: 120, Placed: 120, More: 38}, {Name: "batch", Pods: 60, Placed: 51, More: 2, Why: "9 pods lack memory: " + markup},
+					{Name: long, Pods: 0, Placed: 0, More: 7}, {Name: markup, Pods: 3},
+				},
+			},
+			RunningFit: &provision.CapacityFit{
+				Pods: 90, Placed: 90, Exact: true, Without: []string{long, markup}, Left: 90, Workloads: []provision.CapacityWorkloadFit{},
+			},
 		},
 		Checks: []provision.CapacityCheck{
 			checked("quorum", provision.CapacityPass, "", long, "a majority after 1 is lost", ""),
@@ -74,6 +86,16 @@ func capacityOf() provision.CapacityReport {
 		Away:     map[string]error{"kube-node-9": errors.New("dial tcp 10.90.0.29:22: i/o timeout\n\x1b[31m" + markup)},
 		Warnings: []string{"the cluster could not be asked what its pods ask for: hunter2 was refused"},
 	}
+}
+
+// growthOf has one of each kind of limit.
+func growthOf(long string) *provision.CapacityGrowth {
+	return &provision.CapacityGrowth{Like: "kube-node-1", First: []int{2}, Limits: []provision.CapacityLimit{
+		{Check: "pod-blocks", Nodes: 154, Status: provision.CapacityFail, Measured: "1030 blocks", Threshold: "1024 blocks"},
+		{Check: "service-cidr", Nodes: 4986, Never: true, Status: provision.CapacityPass, Measured: "65536 addresses", Threshold: "apart from all else"},
+		{Check: "bigip-routes", Subject: "f5-a", Over: true, Status: provision.CapacityFail, Measured: "871 routes", Threshold: "800 routes"},
+		{Check: "bigip-sessions", Subject: long, Nodes: 1, Status: provision.CapacityFail, Measured: markup, Threshold: "16 sessions"},
+	}}
 }
 
 func page(t *testing.T, r provision.CapacityReport) []byte {
@@ -99,7 +121,7 @@ func TestCapacityHTML(t *testing.T) {
 // so that what a browser learns to load next is as well.
 var harmless = map[string]string{
 	"html": "lang", "head": "", "meta": "charset http-equiv content name", "title": "", "style": "", "body": "", "header": "", "main": "",
-	"h1": "", "h2": "id", "h3": "", "p": "", "span": "aria-hidden", "b": "", "strong": "", "code": "", "br": "", "time": "datetime",
+	"h1": "", "h2": "id", "h3": "", "h4": "", "p": "", "span": "aria-hidden", "b": "", "strong": "", "code": "", "br": "", "time": "datetime",
 	"section": "aria-labelledby", "article": "", "div": "", "ul": "", "li": "", "dl": "", "dt": "", "dd": "",
 	"svg": "role aria-label width height", "rect": "x y width height",
 }
@@ -192,10 +214,97 @@ func TestCapacityHTMLTellsAll(t *testing.T) {
 		"2026-11-29 13:05 CET", "drover v1.2.3", "up to tier 1", "could not be asked: dial tcp", "the waiver of node-swap has expired",
 		"1 check fails", "1 host could not be asked", "12.25 of 38.5 cores taken (32\u00a0%)", "33 of 30 cores taken (more than there is)",
 		"119.0 GiB of 120.0 GiB taken (99\u00a0%)", "2 cores; no cluster told what is taken", "No host of it that takes ordinary pods",
+		"This is not the cluster as it is", "1.5 times the pods that are declared, and that run", "(secret) removed", "Supposed: the cluster cannot hold",
+		"171 of 183 pods find a place in whatever order they come", "1 host of which nothing is known", "120 of 120 pods placed; room for 38 more",
+		"51 of 60 pods placed; room for 2 more", "9 pods lack memory", "Without failure domain esx-01, the worst to lose: 85 pods may find no place.",
+		"98 of 183 find a place", "60 of 40 (more than there is)", "45.25 of 68.5 (66\u00a0%)", "not all were tried", "90 of 90 find a place",
+		"With 155 more", "Any number", "1 more node",
 		"871 of 800 may be needed (more than there is)", "870 of 1024 may be needed (85\u00a0%)",
 	} {
 		if !strings.Contains(text, w) {
 			t.Errorf("no %q in\n%s", w, text)
+		}
+	}
+}
+
+// What runs out first is marked, alone, and comes first; what never does comes last.
+func TestCapacityHTMLMarksWhatRunsOutFirst(t *testing.T) {
+	doc, err := html.Parse(bytes.NewReader(page(t, capacityOf())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode || n.Data != "article" || !strings.Contains(n.Attr[0].Val, "limit") {
+			continue
+		}
+		var text strings.Builder
+		for d := range n.Descendants() {
+			text.WriteString(d.Data + " ")
+		}
+		for _, l := range growthOf("").Limits {
+			if strings.Contains(text.String(), l.Check) {
+				got = append(got, l.Check)
+			}
+		}
+		if strings.Contains(n.Attr[0].Val, "first") != strings.Contains(text.String(), "runs out first") {
+			t.Errorf("%s is not marked as it looks", got[len(got)-1])
+		}
+		if strings.Contains(text.String(), "runs out first") {
+			got[len(got)-1] += ", first"
+		}
+	}
+	want := "bigip-routes, first; bigip-sessions; pod-blocks; service-cidr"
+	if strings.Join(got, "; ") != want {
+		t.Errorf("%q, want %s", got, want)
+	}
+}
+
+// A page of the cluster as it is does not look like one of what is supposed.
+func TestCapacityHTMLSaysWhatIsSupposed(t *testing.T) {
+	r := capacityOf()
+	text := string(page(t, r))
+	for _, s := range []string{"<title>Supposed: ", ", supposed</h1>", ">This is not the cluster as it is<", "Supposed: the cluster cannot hold"} {
+		if !strings.Contains(text, s) {
+			t.Errorf("no %q", s)
+		}
+	}
+	if strings.Index(text, "This is not the cluster") > strings.Index(text, `<p class="verdict`) {
+		t.Error("the verdict is read first")
+	}
+	r.Supposed = nil
+	text = string(page(t, r))
+	if text = text[strings.Index(text, "</style>"):]; strings.Contains(strings.ToLower(text), "suppose") {
+		t.Error("it is the cluster as it is")
+	}
+}
+
+// What is not known is said so, and is not told as nothing or as all.
+func TestCapacityHTMLSaysWhatFitsIsNotKnown(t *testing.T) {
+	none := capacityOf()
+	none.Summary.DeclaredFit, none.Summary.RunningFit = nil, nil
+	early := none
+	early.Tier = 0
+	nothing := none
+	nothing.Summary.Pods = 0
+	safe := capacityOf()
+	safe.Summary.Tolerate = 0
+	safe.Summary.RunningFit = &provision.CapacityFit{Pods: 1, Placed: 1, Exact: true}
+	untold := capacityOf()
+	untold.Summary.DeclaredFit.Without = []string{"kube-node-7"} // in no domain, so one by itself
+	for want, r := range map[string]provision.CapacityReport{
+		"It was not looked at: tier 0 asks no host.": early, "no host that takes ordinary pods has told": none, "There is nothing to place": nothing,
+		"none may be lost.": safe, "Without failure domain kube-node-7": untold,
+	} {
+		text := string(page(t, r))
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+		if r.Summary.DeclaredFit == nil && strings.Contains(text, "find a place<") {
+			t.Errorf("%s: places are told", want)
+		}
+		if want == "Without failure domain kube-node-7" && strings.Count(text, "<b>CPU asked for, of what is left") != 1 {
+			t.Error("what is left of an unknown loss is told")
 		}
 	}
 }
