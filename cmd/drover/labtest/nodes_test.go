@@ -217,7 +217,7 @@ func (v *visits) again(t *testing.T) {
 	}
 	for n := range times {
 		v.set(t, v.full)
-		v.killedOnTheWay(t, 100, "node", "add", guest, "--auto-approve")
+		v.killedOnTheWay(t, 70, "node", "add", guest, "--auto-approve")
 		v.added(t, guest)
 		v.deploy(t, 6, 4)
 		args := []string{"node", "remove", guest, "--auto-approve"}
