@@ -178,8 +178,9 @@ func TestRemovedIsNotThere(t *testing.T) {
 	})
 }
 
-// With more nodes no fewer pods fit: none of one workload; of several none but the margin
-// that is kept for orders that were not tried.
+// With more nodes no fewer pods fit: of one workload not one, also when a failure domain is
+// lost; of several none but the margin that is kept for orders that were not tried. After a
+// loss several may fit less well: small pods that lay on more nodes stay in large ones' way.
 func TestMoreNodesHoldNoLess(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := rapid.IntRange(1, 8).Draw(t, "nodes")
@@ -197,7 +198,7 @@ func TestMoreNodesHoldNoLess(t *testing.T) {
 		if len(loads) > 1 {
 			slack = (a.All.Placed*2 + 99) / 100
 		}
-		if b.All.Placed < a.All.Placed-slack || b.Loss.Result.Placed < a.Loss.Result.Placed-slack {
+		if b.All.Placed < a.All.Placed-slack || len(loads) == 1 && b.Loss.Result.Placed < a.Loss.Result.Placed {
 			t.Fatalf("%d and %d when one is lost; with more nodes %d and %d: %+v", a.All.Placed, a.Loss.Result.Placed, b.All.Placed, b.Loss.Result.Placed, loads)
 		}
 		for i := range loads {
