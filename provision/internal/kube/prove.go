@@ -35,12 +35,6 @@ func (n Nodes) Aside(name string) bool {
 	return n[name] != nil && n[name].Annotations[excludedByUs] != ""
 }
 
-// Unproven is the same of one node alone.
-func (c *Client) Unproven(ctx context.Context, name string) (bool, error) {
-	have, err := c.One(ctx, name)
-	return have.Unproven(name), err
-}
-
 // One is a node alone, if there is one of that name.
 func (c *Client) One(ctx context.Context, name string) (Nodes, error) {
 	return c.nodes(ctx, []Node{{Name: name}})

@@ -14,7 +14,8 @@ func TestNodeThatIsMadeWaitsForItsProof(t *testing.T) {
 	c := admin(t)
 	unproven := func(name string) bool {
 		t.Helper()
-		one, err := c.Unproven(t.Context(), name)
+		alone, err := c.One(t.Context(), name)
+		one := alone.Unproven(name)
 		all, lerr := c.Nodes(t.Context())
 		if err != nil || lerr != nil || all.Unproven(name) != one {
 			t.Errorf("%s: %v, %v, %v", name, one, err, lerr)
