@@ -55,15 +55,21 @@ func (c *cluster) load(t *testing.T) (end func(*testing.T)) {
 			wg.Go(func() { h.run(ctx) })
 		}
 	}
-	w := c.write(t, stayer, "usual"+fmt.Sprint(time.Now().Unix()))
+	name := "usual" + fmt.Sprint(time.Now().Unix())
+	w := c.write(t, stayer, name)
 	return func(t *testing.T) {
 		t.Helper()
 		cancel()
 		wg.Wait()
 		done, retried, failed := w.stop()
-		t.Logf("%d writes, each read again, %d of them again after a refused connection", done, retried)
+		t.Logf("%d writes, each read again, %d of them again after a refused connection or a lost lead", done, retried)
 		for _, f := range failed {
 			t.Errorf("a write failed: %s", f)
+		}
+		var config struct{ Data map[string]string }
+		c.get(t, &config, "configmap", "labtest-"+name)
+		if got := config.Data["n"]; len(failed) == 0 && got != fmt.Sprint(done-1) {
+			t.Errorf("the last write that was confirmed is %d, and the API has %s", done-1, got)
 		}
 		for _, a := range asked {
 			a.tell(t)

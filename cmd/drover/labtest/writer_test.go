@@ -227,7 +227,7 @@ func (w *writer) loop() {
 		case <-tick.C:
 		}
 		err := w.once(n)
-		if errors.Is(err, syscall.ECONNREFUSED) {
+		if errors.Is(err, syscall.ECONNREFUSED) || forwardedInVain(err) {
 			w.retried++
 			err = w.once(n)
 		}
@@ -237,6 +237,13 @@ func (w *writer) loop() {
 		}
 		w.done++
 	}
+}
+
+// forwardedInVain tells whether etcd may have lost a write: a leader that hands on its
+// lead drops what other members forward to it at that moment, and they tell it after
+// seven seconds.
+func forwardedInVain(err error) bool {
+	return err != nil && strings.HasSuffix(err.Error(), "etcdserver: request timed out")
 }
 
 // stop ends the writing and tells how it went.
