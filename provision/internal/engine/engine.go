@@ -11,6 +11,7 @@ import (
 
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/internal/wait"
 	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
 )
@@ -305,8 +306,28 @@ func (r *run) make(c plan.Change) error {
 	if err := res.Apply(r.context(c.ID), world, c); err != nil {
 		return err
 	}
-	have, err := r.observe(res, c.ID)
+	have, err := r.lookAgain(res, c.ID, world.Waiting)
 	return became(c, have, err)
+}
+
+// lookAgainLimit is how long the cluster may take to say what became of a change: on a
+// slow disk etcd, and with it every API server, is unready for seconds now and then.
+const lookAgainLimit = 30 * time.Second
+
+// lookAgain looks at what was changed. A host that cannot be looked at is lost; the
+// cluster may answer a moment later.
+func (r *run) lookAgain(res resource.Resource, id plan.ID, waiting func(string)) (have plan.State, err error) {
+	if id.Host() != plan.ClusterHost {
+		return r.observe(r.work, res, id)
+	}
+	err = wait.For(r.work, wait.Condition{
+		What: "the cluster to tell of it", Limit: lookAgainLimit,
+		Check: func(ctx context.Context) (err error) {
+			have, err = r.observe(ctx, res, id)
+			return err
+		},
+	}, waiting)
+	return have, err
 }
 
 func lookError(err error) error {
@@ -329,16 +350,16 @@ func became(c plan.Change, have plan.State, err error) error {
 }
 
 // observe looks at one thing anew.
-func (r *run) observe(res resource.Resource, id plan.ID) (plan.State, error) {
+func (r *run) observe(ctx context.Context, res resource.Resource, id plan.ID) (plan.State, error) {
 	seen := resource.Seen{Cluster: r.World.Cluster}
 	if name := id.Host(); name != plan.ClusterHost {
-		snap, err := r.Look(r.work, name, res.Scope())
+		snap, err := r.Look(ctx, name, res.Scope())
 		if err != nil {
 			return nil, err
 		}
 		seen.Hosts = map[string]facts.Snapshot{name: snap}
 	}
-	return res.Observe(r.work, seen)
+	return res.Observe(ctx, seen)
 }
 
 func (r *run) skip(c plan.Change, err error) report.Outcome {

@@ -41,6 +41,7 @@ type thing struct {
 	waits bool  // only waits for somebody else
 	held  error // why now is no time to disturb it
 	idle  bool  // nobody is served by it as it is
+	mute  *int  // how often it cannot be looked at
 }
 
 func (t thing) Idle(plan.State) bool { return t.idle }
@@ -55,6 +56,10 @@ func (t thing) Scope() facts.Scope { return facts.Scope{} }
 func (t thing) Observe(context.Context, resource.Seen) (plan.State, error) {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()
+	if t.mute != nil && *t.mute > 0 {
+		*t.mute--
+		return nil, errors.New("no answer")
+	}
 	if t.w.made[t.item.ID] {
 		return t.item.Want, nil
 	}
@@ -208,6 +213,30 @@ func TestWhatDidNotBecomeAsWantedFailed(t *testing.T) {
 	last := s.events[len(s.events)-1]
 	if last.Kind != report.Skipped || last.Err.Error() != "needs a/thing:1, which was failed" {
 		t.Errorf("%+v", last)
+	}
+}
+
+// The cluster may be slow to answer after a change; a host that does not answer is lost.
+func TestWhatCannotBeLookedAtIsAskedAgainInTheClusterAlone(t *testing.T) {
+	for _, test := range []struct {
+		host string
+		mute int
+		want string
+	}{
+		{plan.ClusterHost, 3, "done"},
+		{plan.ClusterHost, 1000, "failed"},
+		{"a", 1, "failed"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			x := w.thing(test.host, "1", 0)
+			x.mute = &test.mute
+			start := time.Now()
+			r, _ := execute(t, t.Context(), w, 1, nil, x)
+			if got, want := outcomes(r), test.host+"/thing:1 "+test.want; got != want || time.Since(start) > lookAgainLimit+time.Second {
+				t.Errorf("after %s: %s, not %s: %v", time.Since(start), got, want, r.Outcomes[0].Err)
+			}
+		})
 	}
 }
 
