@@ -140,7 +140,7 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provi
 		err = approved.of(cluster)
 	}
 	if err == nil {
-		task, err = checkTask(c, cluster, task)
+		task, err = a.checkTask(c, cluster, task)
 	}
 	if err != nil {
 		return nil, plan.Plan{}, err

@@ -67,11 +67,11 @@ func flagsGiven(c *cobra.Command) []string {
 // runOptions are what every run over hosts is told; p, when there is one, shows the
 // first look at them.
 func (a *app) runOptions(p *view.Progress) provision.Options {
-	o := provision.Options{Command: a.log.Command, SudoPassword: a.sudoPassword}
+	o := provision.Options{Command: a.log.Command, SudoPassword: a.sudoPassword, Grace: a.deadline.grace}
 	if p != nil {
 		o.Sink = p
 	}
-	if a.terminal.Present() {
+	if !a.nonInteractive && a.terminal.Present() {
 		o.SSH.Passphrase = a.passphrases(p)
 	}
 	return o
@@ -96,11 +96,16 @@ func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify b
 	defer p.Close()
 	o := a.runOptions(p)
 	o.Verify, o.Nodes = verify, task
+	collectLess(cluster)
+	return provision.Open(c.Context(), cluster, o)
+}
+
+// collectLess has memory collected less often where a look brings much.
+func collectLess(cluster *inventory.Cluster) {
 	if n := len(cluster.Hosts()); n > large {
 		debug.SetGCPercent(700)
 		debug.SetMemoryLimit(int64(n) << 19)
 	}
-	return provision.Open(c.Context(), cluster, o)
 }
 
 // large is from how many hosts on memory is collected less often: what a look at all

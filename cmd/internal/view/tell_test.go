@@ -98,6 +98,7 @@ func TestAStoppedRunSaysWhatIsWhere(t *testing.T) {
 	add("m1", "c", report.Skipped)
 	add("m1", "d", report.Skipped)
 	add("m2", "a", report.Failed)
+	r.Outcomes[len(r.Outcomes)-1].Err = errors.New("m2: no room\nleft on the disk")
 	for _, host := range []string{"n01", "n02", "n03", "n04", "n05", "n06", "n07", "n08", "n09", "n10", "n11"} {
 		add(host, "a", report.Skipped)
 	}
@@ -108,6 +109,9 @@ func TestAStoppedRunSaysWhatIsWhere(t *testing.T) {
 	const want = `stopped: of 16 changes 1 are done, 1 were under way and cut off, 1 failed, 13 were left; 1m30s.
   cut off: m1/unit:b: it is not known what became of it
   left: m1 2, n01 1, n02 1, n03 1, n04 1, n05 1, n06 1, n07 1, n08 1, n09 1, and on 2 more hosts
+  failed: m2/unit:a: m2: no room
+    left on the disk
+  why: stopped by a signal: interrupt
 Run it again: it goes on from here.
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
