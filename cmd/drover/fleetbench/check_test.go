@@ -211,7 +211,7 @@ func TestACheckBesideALiveRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.end(t)
-	if out, code := puppetRuns(f, "check"); code != 2 || strings.Contains(out, "active") {
+	if out, code := puppetRuns(f, "check"); code != 2 || strings.Contains(out, " is active: ") {
 		t.Errorf("after it was killed: exit %d, says:\n%s", code, out)
 	}
 }

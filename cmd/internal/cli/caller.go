@@ -3,10 +3,12 @@ package cli
 import (
 	"errors"
 	"io"
+	"strings"
 	"syscall"
 
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/provision"
+	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
 )
 
@@ -29,6 +31,20 @@ func (a *app) mayRemove(t provision.NodeTask) error {
 		return a.unattended(what, "drover node remove NAME --auto-approve")
 	case provision.NodeReplace, provision.MasterReplace:
 		return a.unattended(what, "drover node replace NAME --auto-approve")
+	}
+	return nil
+}
+
+// nobodyGoes refuses a plan that takes a machine out of the cluster when nobody is there,
+// wherever that came from.
+func (a *app) nobodyGoes(p plan.Plan) error {
+	for _, c := range p.Pending() {
+		kind, _, _ := strings.Cut(c.ID.What(), ":")
+		if c.Action == plan.Delete && (kind == "node" || kind == "reset") {
+			if err := a.unattended("removes no host, and this would be done: "+string(c.ID), "drover apply"); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

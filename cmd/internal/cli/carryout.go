@@ -82,7 +82,10 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 	}
 	unasked := yes || approved != nil
 	for {
-		err := a.view.Plan(p, view.Text)
+		err := a.nobodyGoes(p)
+		if err == nil {
+			err = a.view.Plan(p, view.Text)
+		}
 		if err == nil && len(p.Pending()) == 0 {
 			letGo()
 			return nil, p, nil

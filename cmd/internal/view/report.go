@@ -31,8 +31,8 @@ func (v View) Report(r report.Report) error {
 		len(r.Outcomes), failed, count[report.Skipped]+count[report.Left], took) + v.causes(r) + end)
 }
 
-// mostCauses is how many failures are told once more at the end, and mostOfCauses how
-// many lines all of them have at most.
+// mostCauses is how many failures are told once more at the end, and how many changes
+// that were cut off; mostOfCauses is how many lines all failures have at most.
 const mostCauses, mostOfCauses = 5, 10
 
 // causes are what went wrong, in short: whoever keeps only the end of the output, as
@@ -84,18 +84,23 @@ func (v View) stopped(r report.Report, count map[report.Kind]int, took time.Dura
 	var b strings.Builder
 	fmt.Fprintf(&b, "stopped: of %d changes %d are done, %d were under way and cut off, %d failed, %d were left; %s.",
 		len(r.Outcomes), count[report.Done], count[report.Cut], count[report.Failed], count[report.Skipped]+count[report.Left], took)
-	left := map[string]int{}
+	left, cut := map[string]int{}, 0
 	var hosts []string
 	for _, o := range r.Outcomes {
 		switch o.Kind {
 		case report.Cut:
-			fmt.Fprintf(&b, "\n  cut off: %s: it is not known what became of it", o.Change.ID)
+			if cut++; cut <= mostCauses {
+				fmt.Fprintf(&b, "\n  cut off: %s: it is not known what became of it", o.Change.ID)
+			}
 		case report.Skipped, report.Left:
 			host := o.Change.ID.Host()
 			if left[host]++; left[host] == 1 {
 				hosts = append(hosts, host)
 			}
 		}
+	}
+	if more := cut - mostCauses; more > 0 {
+		fmt.Fprintf(&b, "\n  cut off: and %d more", more)
 	}
 	for i, h := range hosts[:min(len(hosts), mostLeft)] {
 		hosts[i] = fmt.Sprintf("%s %d", h, left[h])
