@@ -32,7 +32,7 @@ var exitCodes = []struct {
 	code    int
 	meaning string
 }{
-	{exitOK, "done, or nothing to do; check: all is as the inventory says, or a live run is making it so"},
+	{exitOK, "done, or nothing to do; check: all is as the inventory says, or a live run of it is at work"},
 	{exitError, "error, or something on a host stands in the way (preflight, apply), or the deadline came (--deadline)"},
 	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},

@@ -151,5 +151,9 @@ Secrets are in none of these.
 
 The first SIGINT (Ctrl-C) or SIGTERM starts nothing more and lets what is under
 way end, for up to 30 seconds; then drover says what is done, what was cut off and
-what is left, and exits with 130 or 143. A second one ends it at once.`}
+what is left, and exits with 130 or 143. A second one ends it at once. --deadline does
+the same when its time has come, so early that all of that is over by then.
+
+When whoever reads standard output goes away, a run that changes hosts goes on to its
+end, and its log keeps, as notes, what could not be written.`}
 }
