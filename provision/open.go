@@ -232,7 +232,7 @@ func (s *Session) meeting(ctx context.Context, bundle *trust.Bundle) *cluster.Ac
 	a := s.way(bundle)
 	a.Open()
 	if _, err := a.API(ctx); err != nil {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the cluster's API could not be asked, so what it holds is not known: %v", err))
+		s.unable(fmt.Sprintf("the cluster's API could not be asked, so what it holds is not known: %v", err))
 		a.Close()
 		return s.way(bundle)
 	}

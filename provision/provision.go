@@ -57,8 +57,9 @@ type Session struct {
 	Cluster *inventory.Cluster
 	// Away are the hosts that could not be reached, and why.
 	Away map[string]error
-	// Warnings are what stood in the way of a full look.
-	Warnings []string
+	// Warnings are what stood in the way of a full look, and what somebody should know;
+	// Unseen are those of them that are about the cluster and left something untold.
+	Warnings, Unseen []string
 
 	options   Options
 	conns     map[string]*ssh.Conn
@@ -128,7 +129,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	}()
 	s.look(ctx, wanted)
 	if ctx.Err() != nil { // what was not seen then is not away
-		return context.Cause(ctx)
+		return s.cutOff(ctx)
 	}
 	if err := identity.Refused(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)

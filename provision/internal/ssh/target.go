@@ -3,6 +3,7 @@ package ssh
 import (
 	"context"
 	"os"
+	"os/user"
 	"time"
 )
 
@@ -58,7 +59,8 @@ type Options struct {
 	// ConfigFiles replace ~/.ssh/config and /etc/ssh/ssh_config, as `ssh -F` does.
 	// Unlike those they have to exist.
 	ConfigFiles []string
-	// Home is the user's home; $HOME when empty.
+	// Home is the user's home; when empty $HOME, and where that is not set, as Puppet
+	// runs things, the one that the system knows.
 	Home string
 	// AgentSocket is the agent's; $SSH_AUTH_SOCK when empty, "none" for no agent.
 	AgentSocket string
@@ -99,6 +101,11 @@ type Trace struct {
 func (o Options) filled() Options {
 	if o.Home == "" {
 		o.Home = os.Getenv("HOME")
+	}
+	if o.Home == "" {
+		if u, err := user.Current(); err == nil {
+			o.Home = u.HomeDir
+		}
 	}
 	if o.Keys == nil {
 		o.Keys = &Keys{}
