@@ -202,6 +202,7 @@ var puppetdbSpec = blockSpec{
 		{name: "failure_domain", example: `"trusted.extensions.pp_zone"`},
 		{name: "max_age", example: `"2h"`},
 		{name: "host_keys", example: `true`},
+		{name: "ignore", example: `["kube-node-9.example.net"]`},
 	},
 }
 

@@ -120,8 +120,8 @@ func full() *Cluster {
 		KubeNodes: []Host{{
 			Role: RoleNode, Name: "kube-node-1",
 			Address: netip.MustParseAddr("10.90.0.21"), FailureDomain: "esx-02",
-			Labels: map[string]string{"tier": "web", "example.net/rack": "B2"},
-			Taints: []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
+			Labels:   map[string]string{"tier": "web", "example.net/rack": "B2"},
+			Taints:   []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
 			Certname: "kube-node-1.example.net",
 			SSH:      own, Kubelet: big,
 		}},
@@ -129,6 +129,7 @@ func full() *Cluster {
 			URL: "https://puppetdb.example.net:8081", Cert: "testdata/admin.pem", Key: "/etc/drover/admin.key", CA: "~/ca.pem",
 			Cluster: "production", MasterRole: "k8s::master", NodeRole: "k8s::node", Name: NameHostname,
 			Address: "facts.networking.interfaces.bond0.ip", FailureDomain: "facts.esx_host", MaxAge: 5400, HostKeys: true,
+			Ignore: []string{"kube-node-9.example.net"},
 		},
 	}
 }

@@ -28,6 +28,7 @@ type PuppetDB struct {
 	FailureDomain string     `json:"failure_domain,omitempty"` // path of the fact or extension; pp_zone, else pp_datacenter, when empty
 	MaxAge        Seconds    `json:"max_age_seconds"`          // of facts that are believed
 	HostKeys      bool       `json:"host_keys"`                // whether the ssh fact speaks for host keys
+	Ignore        []string   `json:"ignore,omitempty"`         // certnames of which no rows are wanted
 }
 
 // PuppetName is what a host is named after.
@@ -72,6 +73,9 @@ func (b *block) puppetdb(p *PuppetDB) {
 	b.fact("failure_domain", &p.FailureDomain)
 	b.duration("max_age", &p.MaxAge, factAges)
 	b.flag("host_keys", &p.HostKeys)
+	if list, ok := b.texts("ignore"); ok {
+		p.Ignore = list
+	}
 }
 
 // plainOnLoopback refuses plain HTTP to other machines: whoever listens in would

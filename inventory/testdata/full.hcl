@@ -208,4 +208,5 @@ puppetdb {
   failure_domain = "facts.esx_host"
   max_age        = "90m"
   host_keys      = true
+  ignore         = ["kube-node-9.example.net"]
 }

@@ -198,6 +198,7 @@ func (w writer) puppetdb(p inventory.PuppetDB) {
 	b.set("failure_domain", p.FailureDomain)
 	b.set("max_age", duration(p.MaxAge))
 	b.set("host_keys", p.HostKeys)
+	b.set("ignore", p.Ignore)
 }
 
 // memory is a quantity in its largest whole unit.
