@@ -120,6 +120,9 @@ func (b *block) fact(name string, dst *string) {
 // IsFactPath reports whether a text leads to a fact or an extension.
 func IsFactPath(text string) bool { return factPath.MatchString(text) }
 
+// IsCertname reports whether a text can be a host's name in Puppet.
+func IsCertname(text string) bool { return certname.MatchString(text) }
+
 // certname reads a name as Puppet's certificates have it.
 func (b *block) certname(name string, dst *string) {
 	if !b.text(name, dst) || certname.MatchString(*dst) {

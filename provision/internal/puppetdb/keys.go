@@ -1,11 +1,13 @@
 package puppetdb
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -67,4 +69,18 @@ func wireType(blob []byte) string {
 		return ""
 	}
 	return string(blob[4 : 4+n])
+}
+
+// Line is the key as a known_hosts line has it: its type, and itself in base64.
+func (k Key) Line() string { return k.Type + " " + base64.StdEncoding.EncodeToString(k.Blob) }
+
+// Fingerprint is that of a key's line, as ssh shows it; empty when there is none.
+func Fingerprint(line string) string {
+	_, text, _ := strings.Cut(line, " ")
+	blob, err := base64.StdEncoding.DecodeString(text)
+	if line == "" || err != nil {
+		return line
+	}
+	sum := sha256.Sum256(blob)
+	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
 }
