@@ -137,7 +137,6 @@ func TestTrouble(t *testing.T) {
 		"refused":               {puppetdbtest.Trouble{Status: 403}, "403 Forbidden: something is wrong here", new(*host.AuthError)},
 		"broken":                {puppetdbtest.Trouble{Status: 500}, "500 Internal Server Error", nil},
 		"broken at the second":  {puppetdbtest.Trouble{Entity: "nodes", Status: 503}, "for nodes: it answers 503", nil},
-		"moved":                 {puppetdbtest.Trouble{Status: 302}, "302 Found", nil},
 		"cut":                   {puppetdbtest.Trouble{Cut: true}, "it ended before its end", new(*puppetdb.AnswerError)},
 		"cut at the second":     {puppetdbtest.Trouble{Entity: "nodes", Cut: true}, "it ended before its end", new(*puppetdb.AnswerError)},
 		"no list":               {puppetdbtest.Trouble{Raw: `{"error": "x"}`}, "it is not a list", new(*puppetdb.AnswerError)},
@@ -223,6 +222,18 @@ func TestSomethingElseAnswers(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>[]</html>") }))
 	defer web.Close()
 	if _, _, err := hosts(open(t, puppetdb.Access{URL: web.URL})); err == nil || !strings.Contains(err.Error(), "is this PuppetDB's URL") {
+		t.Error(err)
+	}
+}
+
+// Who was asked answers, and nobody that it names.
+func TestRedirect(t *testing.T) {
+	other := puppetdbtest.ServePlain(t, puppetdbtest.Host("n1.example.net", "prod1", "kube_node", "10.90.0.21"))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer web.Close()
+	if _, _, err := hosts(open(t, puppetdb.Access{URL: web.URL})); err == nil || !strings.Contains(err.Error(), "307") || len(other.Asked()) > 0 {
 		t.Error(err)
 	}
 }
