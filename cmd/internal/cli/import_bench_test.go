@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/droverctl/drover/provision/puppetdbtest"
 )
@@ -27,11 +28,14 @@ func BenchmarkImportPuppetDB500(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "cluster.hcl"), []byte("cluster \"prod1\" {\n  masters = [\"kube-master-1\"]\n}\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
+	var spent time.Duration
 	for b.Loop() {
 		_ = os.Remove(filepath.Join(dir, "puppetdb.hcl"))
 		c := exec.Command(filepath.Join(bin, "drover"), "-i", dir, "inventory", "import", "puppetdb", "--url", s.URL, "--cert", s.Cert, "--key", s.Key, "--ca", s.CA)
 		if out, err := c.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, out)
 		}
+		spent += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	}
+	b.ReportMetric(spent.Seconds()/float64(b.N), "cpu-s/op")
 }
