@@ -40,6 +40,7 @@ type Cluster struct {
 	Capacity    Capacity  `json:"capacity"`
 	Preflight   Preflight `json:"preflight"`
 	Packages    Packages  `json:"packages"`
+	PuppetDB    PuppetDB  `json:"puppetdb,omitzero"`
 	BigIPs      []BigIP   `json:"bigips"`
 	KubeMasters []Host    `json:"kube_masters"`
 	KubeNodes   []Host    `json:"kube_nodes"`
@@ -133,6 +134,7 @@ type Host struct {
 	Name          string            `json:"name"`
 	Address       netip.Addr        `json:"address"`
 	FailureDomain string            `json:"failure_domain,omitempty"`
+	Certname      string            `json:"certname,omitempty"` // in Puppet: whose facts speak for the host
 	Labels        map[string]string `json:"labels,omitempty"`
 	Taints        []Taint           `json:"taints,omitempty"` // a master's own unless written
 	SSH           SSH               `json:"ssh"`              // the cluster's with the host's own over it

@@ -55,4 +55,6 @@ const (
 	CodeVariableUnset      = "inventory-variable-unset"
 	CodeUnknownVariable    = "inventory-unknown-variable"
 	CodeCircle             = "inventory-circle"
+	CodeCertname           = "inventory-certname"
+	CodeFact               = "inventory-fact" // a path that leads to no fact
 )

@@ -45,6 +45,8 @@ func (d *decoder) blocks(f *block) {
 		case packagesSpec.kind:
 			c.Packages.Where = b.where
 			b.flag("install", &c.Packages.Install)
+		case puppetdbSpec.kind:
+			b.puppetdb(&c.PuppetDB)
 		case bigipSpec.kind:
 			c.BigIPs = append(c.BigIPs, b.bigip())
 		case string(RoleMaster):
@@ -140,6 +142,7 @@ func (b *block) host(r Role) Host {
 	h := Host{Where: b.where, Role: r, Name: b.name}
 	b.address("address", &h.Address)
 	b.failureDomain("failure_domain", &h.FailureDomain)
+	b.certname("certname", &h.Certname)
 	b.labels("labels", &h.Labels)
 	b.taints("taints", &h.Taints)
 	b.each(map[string]diag.Range{}, func(inner *block, first bool) {

@@ -57,6 +57,9 @@ func (d *decoder) fill(c *Cluster) {
 	if !c.Artifacts.Where.Written("lock") {
 		c.Artifacts.Lock = filepath.Join(filepath.Dir(c.Where.Block.File), lockFile)
 	}
+	if c.PuppetDB.URL != "" && !c.PuppetDB.Where.Written("cluster") {
+		c.PuppetDB.Cluster = c.Name
+	}
 	for i := range c.BigIPs {
 		f5 := &c.BigIPs[i]
 		if !f5.Where.Written("as_number") {

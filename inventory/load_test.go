@@ -120,10 +120,17 @@ func full() *Cluster {
 		KubeNodes: []Host{{
 			Role: RoleNode, Name: "kube-node-1",
 			Address: netip.MustParseAddr("10.90.0.21"), FailureDomain: "esx-02",
-			Labels: map[string]string{"tier": "web", "example.net/rack": "B2"},
-			Taints: []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
-			SSH:    own, Kubelet: big,
+			Labels:   map[string]string{"tier": "web", "example.net/rack": "B2"},
+			Taints:   []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
+			Certname: "kube-node-1.example.net",
+			SSH:      own, Kubelet: big,
 		}},
+		PuppetDB: PuppetDB{
+			URL: "https://puppetdb.example.net:8081", Cert: "testdata/admin.pem", Key: "/etc/drover/admin.key", CA: "~/ca.pem",
+			Cluster: "production", MasterRole: "k8s::master", NodeRole: "k8s::node", Name: NameHostname,
+			Address: "facts.networking.interfaces.bond0.ip", FailureDomain: "facts.esx_host", MaxAge: 5400, HostKeys: true,
+			Ignore: []string{"kube-node-9.example.net"},
+		},
 	}
 }
 
@@ -186,7 +193,7 @@ func places(c *Cluster) []place {
 		{"etcd", c.Etcd.Where}, {"containerd", c.Containerd.Where}, {"kubelet", c.Kubelet.Where},
 		{"kube_proxy", c.KubeProxy.Where}, {"apiserver", c.APIServer.Where}, {"coredns", c.CoreDNS.Where},
 		{"calico", c.Calico.Where}, {"capacity", c.Capacity.Where},
-		{"packages", c.Packages.Where},
+		{"packages", c.Packages.Where}, {"puppetdb", c.PuppetDB.Where},
 	}
 	for _, w := range c.Preflight.Waivers {
 		all = append(all, place{"waive " + w.Check, w.Where})
@@ -236,6 +243,7 @@ func TestRequired(t *testing.T) {
 	walk(rootSpec)
 	want := []string{
 		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory", "waive.reason", "waive.expires", "waive.reason",
+		"puppetdb.url",
 		"kube_master.address", "kube_node.address",
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -14,6 +14,7 @@ func (d *decoder) validate() {
 	c := d.cluster
 	d.checkNames(c)
 	d.checkAddresses(c)
+	d.checkCertnames(c)
 	d.checkNetworks(c)
 	d.checkBlockSize(c)
 	d.checkPinned(c)

@@ -38,6 +38,7 @@ const spread = 50 * time.Millisecond
 // again, and those to others stay: the fleet's lock may be held by way of one, and a node
 // that the inventory does not name is reached by itself.
 func (s *Session) reach(ctx context.Context, targets []ssh.Target, known func(name string) <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
+	s.askForKeys(ctx, targets)
 	had := s.conns
 	s.conns, s.Away = maps.Clone(had), maps.Clone(s.Away)
 	if s.conns == nil {
@@ -161,6 +162,7 @@ func (s *Session) target(name string, address netip.Addr, how inventory.SSH) ssh
 		Name: name, Address: cmp.Or(how.Address, address.String()),
 		User: how.User, Port: how.Port, Become: ssh.Become(how.Become), Jump: how.Jump,
 		IdentityFile: how.IdentityFile, KnownHosts: how.KnownHosts, HostKey: how.HostKey,
+		Attested: s.attested(name),
 	}
 	if t.SudoPassword = s.options.SudoPassword; how.BecomePassword.IsSet() {
 		t.SudoPassword = func(context.Context) (string, error) { return how.BecomePassword.Reveal(), nil }

@@ -50,6 +50,11 @@ type Options struct {
 	// Command is told of every command that a host was asked to run, when it has
 	// ended, from many goroutines; may be nil.
 	Command func(report.Command)
+	// Warn is told of what stands in the way of the first look, from any goroutine; may
+	// be nil.
+	Warn func(string)
+
+	attestor *attestor // shared by all sessions of a run; nil where PuppetDB is not asked
 }
 
 // Session is one run: the connections to the hosts and what was seen of them.
@@ -109,6 +114,9 @@ func Open(ctx context.Context, c *inventory.Cluster, o Options) (*Session, error
 // begin is a session without connections. It has to be closed.
 func begin(c *inventory.Cluster, o Options) *Session {
 	o = o.filled()
+	if o.attestor == nil {
+		o.attestor = newAttestor(c, o)
+	}
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}

@@ -79,7 +79,7 @@ var layers = []struct {
 var pure = []string{
 	"inventory", "manifests", "provision/plan", "provision/report",
 	"provision/internal/bgp", "provision/internal/calico", "provision/internal/capacity", "provision/internal/desired",
-	"provision/internal/ospackage", "provision/internal/preflight",
+	"provision/internal/intake", "provision/internal/ospackage", "provision/internal/preflight",
 }
 
 // only some may import these.

@@ -34,7 +34,7 @@ var exitCodes = []struct {
 }{
 	{exitOK, "done, or nothing to do; check: all is as the inventory says, or a live run of it is at work"},
 	{exitError, "error, or something on a host stands in the way (preflight, apply), or the deadline came (--deadline)"},
-	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
+	{exitChanges, "there are changes to make (check, plan, inventory fmt and import --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
 	{exitWarnings, "warnings, with --fail-on=warn (validate, capacity, preflight)"},
 	{exitUsage, "wrong usage"},

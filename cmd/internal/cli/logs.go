@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision"
+	"github.com/droverctl/drover/provision/report"
 )
 
 // keepLog begins the log of a run. That it cannot be kept is nothing to stop for.
@@ -68,8 +69,12 @@ func flagsGiven(c *cobra.Command) []string {
 // first look at them.
 func (a *app) runOptions(p *view.Progress) provision.Options {
 	o := provision.Options{Command: a.log.Command, SudoPassword: a.sudoPassword, Grace: a.deadline.grace}
+	o.Warn = func(text string) { a.view.Warn("%s", text) }
 	if p != nil {
 		o.Sink = p
+		o.Warn = func(text string) {
+			p.Event(report.Event{Time: time.Now(), Kind: report.Warning, Text: text})
+		}
 	}
 	if !a.nonInteractive && a.terminal.Present() {
 		o.SSH.Passphrase = a.passphrases(p)

@@ -22,6 +22,7 @@ func inventoryHCL(c *inventory.Cluster) []byte {
 	w.components(c)
 	w.capacity(c)
 	w.preflight(c)
+	w.puppetdb(c.PuppetDB)
 	for _, f5 := range c.BigIPs {
 		w.bigip(f5, c)
 	}
@@ -180,6 +181,26 @@ func (w writer) preflight(c *inventory.Cluster) {
 	w.block("packages").set("install", c.Packages.Install)
 }
 
+func (w writer) puppetdb(p inventory.PuppetDB) {
+	if p.URL == "" {
+		return
+	}
+	b := w.block("puppetdb")
+	b.set("url", p.URL)
+	b.set("cert", p.Cert)
+	b.set("key", p.Key)
+	b.set("ca", p.CA)
+	b.set("cluster", p.Cluster)
+	b.set("master_role", p.MasterRole)
+	b.set("node_role", p.NodeRole)
+	b.set("name", string(p.Name))
+	b.set("address", p.Address)
+	b.set("failure_domain", p.FailureDomain)
+	b.set("max_age", duration(p.MaxAge))
+	b.set("host_keys", p.HostKeys)
+	b.set("ignore", p.Ignore)
+}
+
 // memory is a quantity in its largest whole unit.
 func memory(b inventory.Bytes) string {
 	for _, u := range []struct {
@@ -223,6 +244,7 @@ func (w writer) host(h inventory.Host, c *inventory.Cluster) {
 	b := w.block(string(h.Role), h.Name)
 	b.set("address", h.Address.String())
 	b.set("failure_domain", h.FailureDomain)
+	b.set("certname", h.Certname)
 	b.set("labels", h.Labels)
 	taints := []string{}
 	for _, t := range h.Taints {

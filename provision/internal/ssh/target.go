@@ -33,6 +33,9 @@ type Target struct {
 
 	// SudoPassword gives sudo's password; nil means that sudo must not ask.
 	SudoPassword func(ctx context.Context) (string, error)
+	// Attested tells the host's keys by another source than files; nil when there is
+	// none. It is not asked about a host whose key is pinned.
+	Attested func(ctx context.Context) Attestation
 	// Watch is told what is waited for, and again with all that the host says, from
 	// many goroutines; may be nil.
 	Watch func(Phase)
