@@ -40,6 +40,7 @@ type Cluster struct {
 	Capacity    Capacity  `json:"capacity"`
 	Preflight   Preflight `json:"preflight"`
 	Packages    Packages  `json:"packages"`
+	Puppet      Puppet    `json:"puppet"`
 	BigIPs      []BigIP   `json:"bigips"`
 	KubeMasters []Host    `json:"kube_masters"`
 	KubeNodes   []Host    `json:"kube_nodes"`

@@ -45,6 +45,8 @@ func (d *decoder) blocks(f *block) {
 		case packagesSpec.kind:
 			c.Packages.Where = b.where
 			b.flag("install", &c.Packages.Install)
+		case puppetSpec.kind:
+			b.puppet(&c.Puppet)
 		case bigipSpec.kind:
 			c.BigIPs = append(c.BigIPs, b.bigip())
 		case string(RoleMaster):

@@ -10,7 +10,7 @@ var rootSpec = blockSpec{blocks: []blockSpec{
 	etcdSpec, componentSpec("runc", `"1.3.6"`), componentSpec("cni", `"1.9.1"`), componentSpec("pause", `"3.10.1"`),
 	containerdSpec, kubeletSpec, kubeProxySpec,
 	programSpec("apiserver"), programSpec("controller_manager"), programSpec("scheduler"),
-	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
+	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, puppetSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
 }}
 
 var variableSpec = blockSpec{
@@ -186,6 +186,15 @@ var waiveSpec = blockSpec{
 }
 
 var packagesSpec = blockSpec{kind: "packages", attrs: []attrSpec{{name: "install", example: `true`}}}
+
+var puppetSpec = blockSpec{
+	kind: "puppet",
+	attrs: []attrSpec{
+		{name: "disable", example: `true`},
+		{name: "wait", example: `"5m"`},
+		{name: "hold", example: `"1h"`},
+	},
+}
 
 func hostSpec(r Role) blockSpec {
 	return blockSpec{

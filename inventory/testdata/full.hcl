@@ -193,3 +193,9 @@ kube_node "kube-node-1" {
     extra_args = { v = 4 }
   }
 }
+
+puppet {
+  disable = false
+  wait    = "10m"
+  hold    = "2h"
+}
