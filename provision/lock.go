@@ -76,9 +76,7 @@ func (s *Session) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
 }
 
 func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Lock, error) {
-	id := make([]byte, 8)
-	rand.Read(id)
-	me := lock.Me(hex.EncodeToString(id), r.Reason)
+	me := lock.Me(newRunID(), r.Reason)
 	me.Since = s.options.Now()
 	held, err := s.fleet(r.Lease).Take(ctx, lock.Request{Claim: me, Seen: seen, Wait: r.Wait, Break: r.seize, Waiting: r.Waiting})
 	if err != nil {
@@ -102,6 +100,13 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 		_ = eachOf(told, func(c *ssh.Conn) error { return history.Append(ctx, c, l.run) })
 	}()
 	return l, nil
+}
+
+// newRunID names a run.
+func newRunID() string {
+	id := make([]byte, 8)
+	rand.Read(id)
+	return hex.EncodeToString(id)
 }
 
 // digestOf names what an inventory says. Its secrets are not in it.
@@ -233,6 +238,7 @@ func (s *Session) Again(ctx context.Context) error {
 	}
 	again := begin(s.Cluster, s.options)
 	again.conns, again.at, again.holding, again.calico = s.conns, s.at, s.holding, s.calico
+	again.agents = s.agents
 	*s = *again
 	if err := s.open(ctx); err != nil {
 		return err
