@@ -41,6 +41,7 @@ type Cluster struct {
 	Preflight   Preflight `json:"preflight"`
 	Packages    Packages  `json:"packages"`
 	PuppetDB    PuppetDB  `json:"puppetdb,omitzero"`
+	Puppet      Puppet    `json:"puppet"`
 	BigIPs      []BigIP   `json:"bigips"`
 	KubeMasters []Host    `json:"kube_masters"`
 	KubeNodes   []Host    `json:"kube_nodes"`

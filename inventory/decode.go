@@ -47,6 +47,8 @@ func (d *decoder) blocks(f *block) {
 			b.flag("install", &c.Packages.Install)
 		case puppetdbSpec.kind:
 			b.puppetdb(&c.PuppetDB)
+		case puppetSpec.kind:
+			b.puppet(&c.Puppet)
 		case bigipSpec.kind:
 			c.BigIPs = append(c.BigIPs, b.bigip())
 		case string(RoleMaster):

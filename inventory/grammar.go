@@ -10,7 +10,7 @@ var rootSpec = blockSpec{blocks: []blockSpec{
 	etcdSpec, componentSpec("runc", `"1.3.6"`), componentSpec("cni", `"1.9.1"`), componentSpec("pause", `"3.10.1"`),
 	containerdSpec, kubeletSpec, kubeProxySpec,
 	programSpec("apiserver"), programSpec("controller_manager"), programSpec("scheduler"),
-	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, puppetdbSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
+	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, puppetSpec, puppetdbSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
 }}
 
 var variableSpec = blockSpec{
@@ -203,6 +203,15 @@ var puppetdbSpec = blockSpec{
 		{name: "max_age", example: `"2h"`},
 		{name: "host_keys", example: `true`},
 		{name: "ignore", example: `["kube-node-9.example.net"]`},
+	},
+}
+
+var puppetSpec = blockSpec{
+	kind: "puppet",
+	attrs: []attrSpec{
+		{name: "disable", example: `true`},
+		{name: "wait", example: `"5m"`},
+		{name: "hold", example: `"1h"`},
 	},
 }
 

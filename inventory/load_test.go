@@ -105,6 +105,7 @@ func full() *Cluster {
 			{Check: "port-taken", Hosts: []string{"kube-node-1"}, Reason: "an exporter that moves away next week"},
 		}},
 		Packages: Packages{Install: true},
+		Puppet:   Puppet{Disable: false, Wait: 600, Hold: 7200},
 		BigIPs: []BigIP{
 			{
 				Name: "f5-a", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64513,
@@ -193,7 +194,7 @@ func places(c *Cluster) []place {
 		{"etcd", c.Etcd.Where}, {"containerd", c.Containerd.Where}, {"kubelet", c.Kubelet.Where},
 		{"kube_proxy", c.KubeProxy.Where}, {"apiserver", c.APIServer.Where}, {"coredns", c.CoreDNS.Where},
 		{"calico", c.Calico.Where}, {"capacity", c.Capacity.Where},
-		{"packages", c.Packages.Where}, {"puppetdb", c.PuppetDB.Where},
+		{"packages", c.Packages.Where}, {"puppet", c.Puppet.Where}, {"puppetdb", c.PuppetDB.Where},
 	}
 	for _, w := range c.Preflight.Waivers {
 		all = append(all, place{"waive " + w.Check, w.Where})

@@ -51,7 +51,7 @@ var PreflightChecks = []string{
 	"address-absent", "arch", "ca-ends", "cgroup-v1", "clock-offset", "disk-free", "dns-broken",
 	"foreign-cluster", "foreign-cni", "foreign-etcd", "foreign-etcd-data", "foreign-kubelet", "foreign-kubernetes", "foreign-runtime",
 	"hostname-twice", "inodes-free", "kernel-feature", "mac-twice", "machine-id-twice", "mtu-differs",
-	"network-overlap", "os-unproven", "package-missing", "port-taken", "port-unreachable", "product-uuid-twice", "read-only", "swap-on",
+	"network-overlap", "os-unproven", "package-missing", "port-taken", "port-unreachable", "product-uuid-twice", "puppet-managed", "read-only", "swap-on",
 }
 
 func (b *block) preflight(p *Preflight) {

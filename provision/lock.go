@@ -78,9 +78,7 @@ func (s *Session) claims() (texts []map[string]string) {
 }
 
 func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Lock, error) {
-	id := make([]byte, 8)
-	rand.Read(id)
-	me := lock.Me(hex.EncodeToString(id), r.Reason)
+	me := lock.Me(newRunID(), r.Reason)
 	me.Since, me.Inventory = s.options.Now(), digestOf(s.Cluster)
 	held, err := s.fleet(r.Lease).Take(ctx, lock.Request{Claim: me, Seen: seen, Wait: r.Wait, Break: r.seize, Waiting: r.Waiting})
 	if err != nil {
@@ -104,6 +102,13 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 		_ = eachOf(told, func(c *ssh.Conn) error { return history.Append(ctx, c, l.run) })
 	}()
 	return l, nil
+}
+
+// newRunID names a run.
+func newRunID() string {
+	id := make([]byte, 8)
+	rand.Read(id)
+	return hex.EncodeToString(id)
 }
 
 // fleet is where the lock is. A master that was reached decides, and so do those
@@ -225,6 +230,7 @@ func (s *Session) Again(ctx context.Context) error {
 	}
 	again := begin(s.Cluster, s.options)
 	again.conns, again.at, again.holding, again.calico = s.conns, s.at, s.holding, s.calico
+	again.agents = s.agents
 	*s = *again
 	if err := s.open(ctx); err != nil {
 		return err

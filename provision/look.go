@@ -10,6 +10,7 @@ import (
 
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
+	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
 )
@@ -31,7 +32,7 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	var mu sync.Mutex
 	see := func(look func(context.Context, *ssh.Conn, facts.Scope) (facts.Snapshot, error)) func(context.Context, *ssh.Conn) error {
 		return func(ctx context.Context, conn *ssh.Conn) error {
-			snap, err := look(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
+			snap, err := look(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope(), puppet.Scope())...))
 			if err != nil {
 				return err
 			}

@@ -324,6 +324,19 @@ func (s *Session) artifacts(ctx context.Context) (artifact.Lock, []byte, error) 
 	return lock, s.calico, err
 }
 
+// locked is what is locked, without a digest when that is not all that there must be: who
+// only takes nodes away needs none of it.
+func (s *Session) locked() artifact.Lock {
+	lock, err := artifact.ReadLock(s.Cluster.Artifacts.Lock)
+	if err == nil {
+		err = lock.Check(artifact.All(s.Cluster))
+	}
+	if err != nil {
+		return artifact.Lock{}
+	}
+	return lock
+}
+
 // fetcher fetches from here.
 func (s *Session) fetcher() artifact.Fetcher {
 	dialer := net.Dialer{Timeout: 10 * time.Second}

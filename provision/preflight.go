@@ -67,7 +67,9 @@ func TakePreflight(ctx context.Context, c *inventory.Cluster, o Options) (Survey
 		in.Facts[f.Host], in.Authorities[f.Host] = f, f.Authorities
 	}
 	var err error
-	in.Reach, err = s.reachable(ctx, in.Facts)
+	if in.Reach, err = s.reachable(ctx, in.Facts); err == nil {
+		in.Puppet, err = s.managedAhead(ctx, in.Facts)
+	}
 	return v, preflight.Check(in), err
 }
 
@@ -120,6 +122,11 @@ func (s *Session) Preflight(ctx context.Context, p plan.Plan) ([]Finding, error)
 	if in.Reach, err = s.reachable(ctx, seen); err != nil {
 		return nil, err
 	}
+	programs := map[string]string{}
+	for name, f := range seen {
+		programs[name] = f.Puppet
+	}
+	in.Puppet = s.managed(ctx, programs, s.writes(p))
 	return preflight.Check(in), nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/lock"
+	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/ssh"
@@ -92,6 +93,9 @@ type Session struct {
 	stayed    []string         // of those, and of whom was to be drained: how they are left
 	gone      map[string]error // why hosts could not be reached that are removed for that
 
+	agents   map[string]puppet.Agent // Puppet's, of the hosts of which it was asked where its files are
+	agentsMu *sync.Mutex
+
 	surveyed   map[string]Facts // hosts that a plan would touch; nil before they were asked
 	surveyedOf map[string]bool  // which those are
 
@@ -120,7 +124,7 @@ func begin(c *inventory.Cluster, o Options) *Session {
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}
-	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}}
+	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}, agents: map[string]puppet.Agent{}, agentsMu: &sync.Mutex{}}
 }
 
 func (s *Session) open(ctx context.Context) (err error) {
@@ -223,6 +227,8 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access, Releases: releases, Peers: peers},
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Grace: s.options.Grace, Look: s.lookAgain,
 	}
+	neighbours := s.neighbours(l.run.Run, l.run.Command, sink)
+	e.Enter, e.Leave = neighbours.enter, neighbours.leave
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
 	r.ByHand = s.byHand(p, r.Outcomes)
 	s.stayed = s.leave(ctx, p, r)
@@ -311,7 +317,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		Former:     s.former(steps),
 		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
 		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
-		Leaving: s.leavingMasters(), Emptied: steps.Emptied,
+		Leaving: s.leavingMasters(), Emptied: steps.Emptied, Run: s.runID,
 	}
 	if away != nil { // hosts were looked at
 		in.Machine = func(name string) (int, int64) { return s.seen[name].CPUs, s.seen[name].Memory }
@@ -321,6 +327,7 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		var err error
 		there := in
 		there.Cluster = s.present()
+		there.Lock = s.locked()
 		if lists, err = desired.Balancers(there); err != nil {
 			return nil, err
 		}

@@ -210,3 +210,9 @@ puppetdb {
   host_keys      = true
   ignore         = ["kube-node-9.example.net"]
 }
+
+puppet {
+  disable = false
+  wait    = "10m"
+  hold    = "2h"
+}

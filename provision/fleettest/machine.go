@@ -59,6 +59,9 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	m.HandleScript("# drover survey", h.surveyed)
 	m.HandleScript("# drover measure", h.measured)
 	m.HandleScript("# drover bundle", bundle)
+	m.HandleScript("# drover puppet look", h.puppetLooked)
+	m.HandleScript("# drover puppet hold", h.puppetHeld)
+	m.Handle("drover-puppet-release", puppetReleased)
 	// No journal, and nobody on the ports.
 	m.HandleScript("# drover evidence", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.HandleScript("# drover listen", func(*hosttest.State, hosttest.Call) host.Result {
@@ -157,10 +160,14 @@ func (h *Host) surveyed(s *hosttest.State, _ hosttest.Call) host.Result {
 	if _, member := s.Files[membership+"/cluster.drover"]; member {
 		drove = "member\ncluster=fleet\n"
 	}
+	puppet := ""
+	if _, there := s.Files[puppetProgram]; there {
+		puppet = "puppet=" + puppetProgram + "\n"
+	}
 	now := fmt.Sprintf("%.9f\n", float64(time.Now().UnixNano())/1e9)
 	for _, part := range [][2]string{
 		{"begin", now}, {"os", "ID=debian\nVERSION_ID=12\n"},
-		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=0\nlogin=root\n"},
+		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=0\nlogin=root\n" + puppet},
 		{"resolv", "nameserver 10.0.0.53\n"}, {"commands", "ip sysctl nft haproxy conntrack curl\n"}, {"cgroup", "cgroup2fs\n"},
 		{"disks", disks.String()}, {"drove", drove},
 		{"finish", now}, {"end", ""},

@@ -177,7 +177,7 @@ func tellFile(out *strings.Builder, name string, f hosttest.File) {
 	if !large(name) {
 		fmt.Fprintf(out, "%s  %s\n", digest(f.Content), name)
 	}
-	if strings.HasSuffix(name, ".crt") || strings.HasSuffix(name, ".drover") || strings.HasSuffix(name, "/haproxy.cfg") {
+	if strings.HasSuffix(name, ".crt") || strings.HasSuffix(name, ".drover") || strings.HasSuffix(name, "/haproxy.cfg") || strings.HasSuffix(name, "/drover.json") {
 		for line := range strings.Lines(f.Content) {
 			fmt.Fprintf(out, "%s\x00%s\n", name, strings.TrimSuffix(line, "\n"))
 		}

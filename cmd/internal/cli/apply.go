@@ -55,6 +55,9 @@ what "drover node replace NAME" would do.`,
 				return err
 			}
 			a.warnOfCapacity(c.Context(), s, p)
+			if err := a.warnOfPuppet(c.Context(), s, p); err != nil {
+				return err
+			}
 			if out != "" {
 				if err := savePlan(out, p); err != nil {
 					return err

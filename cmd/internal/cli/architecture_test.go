@@ -78,7 +78,7 @@ var layers = []struct {
 // pure packages turn data into data.
 var pure = []string{
 	"inventory", "manifests", "provision/plan", "provision/report",
-	"provision/internal/bgp", "provision/internal/calico", "provision/internal/capacity", "provision/internal/desired",
+	"provision/internal/bgp", "provision/internal/calico", "provision/internal/capacity", "provision/internal/catalog", "provision/internal/desired",
 	"provision/internal/intake", "provision/internal/ospackage", "provision/internal/preflight",
 }
 

@@ -179,6 +179,10 @@ func (w writer) preflight(c *inventory.Cluster) {
 		w.block("preflight").waivers(c.Preflight.Waivers)
 	}
 	w.block("packages").set("install", c.Packages.Install)
+	p := w.block("puppet")
+	p.set("disable", c.Puppet.Disable)
+	p.set("wait", duration(c.Puppet.Wait))
+	p.set("hold", duration(c.Puppet.Hold))
 }
 
 func (w writer) puppetdb(p inventory.PuppetDB) {

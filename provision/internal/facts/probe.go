@@ -181,7 +181,7 @@ func gather(b *strings.Builder, paths []string, test string) {
 }
 
 // textNames are the patterns of the names of files that are read.
-func textNames() []string { return []string{"*.crt", "*.drover", "haproxy.cfg"} }
+func textNames() []string { return []string{"*.crt", "*.drover", "haproxy.cfg", "drover.json"} }
 
 func quoted(words []string) []string {
 	out := make([]string, len(words))

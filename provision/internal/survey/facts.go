@@ -30,6 +30,9 @@ type Facts struct {
 	ProductUUID string `json:"product_uuid,omitempty"`
 	BootID      string `json:"boot_id,omitempty"` // of the kernel: containers of one machine may share it
 
+	// Puppet is the program of that name, where there is one.
+	Puppet string `json:"puppet,omitempty"`
+
 	// NetworkSeen says whether interfaces and routes could be looked at.
 	NetworkSeen bool        `json:"network_seen"`
 	Interfaces  []Interface `json:"interfaces"`

@@ -132,6 +132,7 @@ func instant(body string) (time.Time, error) {
 func (p *parser) machine(kv map[string]string) (err error) {
 	p.Kernel, p.Arch, p.Hostname = kv["kernel"], kv["arch"], kv["hostname"]
 	p.MachineID, p.ProductUUID, p.BootID = kv["machine-id"], kv["product-uuid"], kv["boot-id"]
+	p.Puppet = kv["puppet"]
 	p.Login, p.Sudo = kv["login"], kv["sudo"] == "yes"
 	if p.CPUs, err = strconv.Atoi(kv["cpus"]); err != nil {
 		return fmt.Errorf("cpus: %w", err)
