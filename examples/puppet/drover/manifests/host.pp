@@ -34,7 +34,7 @@ class drover::host (
     'kube_master' => 'kube_master',
     'kube_node'   => 'kube_node',
   },
-  Drover::Path                                 $inventory_directory = '/etc/drover/inventory.d',
+  Drover::Path                                 $inventory_directory = '/etc/drover',
   Drover::Name                                 $node_name           = $trusted['hostname'],
   Drover::Address                              $address             = $facts['networking']['ip'],
   Optional[Drover::Labelvalue]                 $failure_domain      = $trusted['extensions']['pp_zone'],

@@ -31,7 +31,7 @@
 #   The agent's setting of that name. A drover that Puppet leaves for that is not even told.
 class drover (
   Drover::Name           $cluster,
-  Drover::Path           $inventory_directory = '/etc/drover/inventory.d',
+  Drover::Path           $inventory_directory = '/etc/drover',
   Drover::Path           $binary              = '/usr/bin/drover',
   Optional[String[1]]    $package             = undef,
   String[1]              $package_ensure      = 'installed',

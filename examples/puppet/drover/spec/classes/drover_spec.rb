@@ -7,8 +7,8 @@ describe 'drover' do
   it 'runs drover, as programs with arguments, when the cluster is not as it is to be' do
     is_expected.to compile.with_all_deps
     is_expected.to contain_exec('drover apply').with(
-      command: ['/usr/bin/drover', 'apply', '--non-interactive', '--deadline', '2400s', '--lock-wait', '60s', '-i', '/etc/drover/inventory.d'],
-      unless: [['/usr/bin/drover', 'check', '--deadline', '60s', '-i', '/etc/drover/inventory.d']],
+      command: ['/usr/bin/drover', 'apply', '--non-interactive', '--deadline', '2400s', '--lock-wait', '60s', '-i', '/etc/drover'],
+      unless: [['/usr/bin/drover', 'check', '--deadline', '60s', '-i', '/etc/drover']],
       environment: ['HOME=/root', 'LC_ALL=C.UTF-8'],
       timeout: 2520,
       logoutput: 'on_failure',
@@ -19,7 +19,7 @@ describe 'drover' do
   end
 
   it 'takes nothing out of the inventory' do
-    is_expected.to contain_file('/etc/drover/inventory.d').with(ensure: 'directory', mode: '0750').without(['purge', 'recurse', 'force'])
+    is_expected.to contain_file('/etc/drover').with(ensure: 'directory', mode: '0750').without(['purge', 'recurse', 'force'])
   end
 
   it { is_expected.to have_package_resource_count(0) }
@@ -35,17 +35,17 @@ describe 'drover' do
 
     let(:pre_condition) do
       <<~PUPPET
-        @@file { '/etc/drover/inventory.d/n1.hcl': content => 'ours', tag => 'drover-prod1' }
-        @@file { '/etc/drover/inventory.d/n2.hcl': content => 'theirs', tag => 'drover-prod2' }
+        @@file { '/etc/drover/n1.hcl': content => 'ours', tag => 'drover-prod1' }
+        @@file { '/etc/drover/n2.hcl': content => 'theirs', tag => 'drover-prod2' }
       PUPPET
     end
 
     it {
-      is_expected.to contain_file('/etc/drover/inventory.d/n1.hcl')
+      is_expected.to contain_file('/etc/drover/n1.hcl')
         .with(content: 'ours', owner: 'root', group: 'root')
         .that_comes_before('Exec[drover apply]')
     }
-    it { is_expected.not_to contain_file('/etc/drover/inventory.d/n2.hcl') }
+    it { is_expected.not_to contain_file('/etc/drover/n2.hcl') }
   end
 
   context 'with a package' do

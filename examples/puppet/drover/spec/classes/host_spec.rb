@@ -16,7 +16,7 @@ describe 'drover::host' do
     }
   end
   let(:facts) { { 'networking' => { 'ip' => '10.90.0.21' }, 'ssh' => ssh } }
-  let(:path) { "/etc/drover/inventory.d/#{node}.hcl" }
+  let(:path) { "/etc/drover/#{node}.hcl" }
 
   it 'exports a fragment, and changes nothing on the host' do
     is_expected.to compile.with_all_deps
@@ -87,7 +87,7 @@ describe 'drover::host' do
     'failure_domain' => ['esx"02', "esx\n02", '${file("/etc/shadow")}', '%{if true}', 'a b'],
     'labels' => [{ 'a"b' => 'c' }, { 'a' => "b\n" }, { 'a' => '${b}' }],
     'taints' => [['a"b:NoSchedule'], ['a=b'], ["a=b:NoSchedule\n"]],
-    'inventory_directory' => ['inventory.d', '/a//b', "/a\nb", '/'],
+    'inventory_directory' => ['drover', '/a//b', "/a\nb", '/'],
   }.each do |parameter, values|
     values.each do |value|
       context "with #{parameter} #{value.inspect}" do
