@@ -291,7 +291,7 @@ func (p *puppetry) tenAtOnce(t *testing.T) {
 	}
 	own := func(name string) string {
 		dir := "/var/tmp/" + name
-		return fmt.Sprintf("--certname %s --confdir %s/conf --vardir %s/var --rundir %s/run --publicdir %s/public --server %s", name, dir, dir, dir, dir, admin)
+		return fmt.Sprintf("--certname %s --confdir %s/conf --vardir %s/var --rundir %s/run --publicdir %s/public --http_keepalive_timeout 0 --server %s", name, dir, dir, dir, dir, admin)
 	}
 	// Their certificates first, which take their time.
 	p.site(t, p.withDrover())

@@ -11,6 +11,8 @@ cat > "$root/etc/puppet/puppet.conf" <<'CONF'
 certname = puppet
 server = puppet
 color = false
+# After a PUT, Debian's puppetserver lets the next request on that connection wait for 30 s.
+http_keepalive_timeout = 0
 
 [server]
 # A lab: whoever asks is let in, with the role that its request names.

@@ -7,7 +7,7 @@ case $trusted['extensions']['pp_role'] {
       package => 'drover',
     }
   }
-  'kube-master', 'kube-node': {
+  'kube_master', 'kube_node': {
     include drover::host
   }
   default: {}
