@@ -34,7 +34,7 @@ func run(t *testing.T, program string, args ...string) string {
 	if err != nil {
 		t.Skipf("%s is not installed: `.ci/tools` installs it on Debian", program)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = "drover"
