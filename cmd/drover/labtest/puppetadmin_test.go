@@ -126,7 +126,8 @@ func (p *puppetry) site(t *testing.T, ofAdmin string, more ...string) {
 	p.put(t, adminSite, 0o644, fmt.Sprintf("node %q { %s }\n%s\nnode default { include drover::host }\n", admin, ofAdmin, strings.Join(more, "\n")))
 }
 
-// agent runs a machine's Puppet agent, once; whatever comes of it.
+// agent runs a machine's Puppet agent, once; whatever comes of it. It has no locale, like
+// one that is a service: to Puppet all that is not ASCII is an error then.
 func (p *puppetry) agent(t testing.TB, machine string, flags ...string) labkit.Result {
 	t.Helper()
 	return p.Run(t, "ssh", machine, asRoot(strings.Join(append([]string{"puppet agent -t --color=false"}, flags...), " ")))
