@@ -84,9 +84,9 @@ func (j judged) compare(r *rand.Rand) {
 		shuffled(mixed)
 		submit(mixed, shuffled)
 	}
-	// The claim is about the worst that can be, and the scheduler throws dice between
-	// equal nodes, which make up to a tenth of a difference to what one order comes to:
-	// it gets more throws at the worst orders before the gap is judged.
+	// The claim is about the worst that can be, and which of equal nodes the scheduler
+	// takes makes up to a tenth of a difference to what one order comes to: it gets the
+	// worst orders more often, each time from another node on, before the gap is judged.
 	for k := 0; !said.Exact && k < throws; k++ {
 		switch o := lossy[k%len(lossy)]; {
 		case far(said, before):

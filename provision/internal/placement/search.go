@@ -61,8 +61,9 @@ func search(from []situation, wanted, budget int) (worst, plain []*run) {
 	}
 	slices.SortStableFunc(runs, worse)
 	dice := rand.New(rand.NewPCG(1, 2)) // the same answer each time
-	if !single && affordable > len(tries) {
-		for range min(maxTries, affordable) {
+	if left := affordable - len(tries); !single && left > 0 {
+		doubted := min(suspects, left/4/rolls) // trying them again is at most a quarter of the work
+		for range min(maxTries, left-doubted*rolls) {
 			f := runs[0].from
 			if dice.IntN(2) == 0 {
 				f = from[dice.IntN(len(from))]
@@ -70,9 +71,12 @@ func search(from []situation, wanted, budget int) (worst, plain []*run) {
 			r := f.submit(runs[0].order.near(dice), wanted)
 			at, _ := slices.BinarySearchFunc(runs, r, worse)
 			runs = slices.Insert(runs, at, r)
-			runs = runs[:min(len(runs), suspects)]
+			runs = runs[:min(len(runs), max(kept, doubted))]
 		}
-		for i, r := range runs {
+		if doubted > 0 {
+			runs = runs[:min(len(runs), doubted)]
+		}
+		for i, r := range runs[:min(len(runs), doubted)] {
 			runs[i] = r.typical(dice, wanted)
 		}
 		slices.SortStableFunc(runs, worse)
