@@ -120,6 +120,7 @@ func programSpec(kind string) blockSpec {
 var calicoSpec = componentSpec("calico", `"3.30.1"`,
 	attrSpec{name: "as_number", example: `64512`},
 	attrSpec{name: "block_size", example: `26`},
+	attrSpec{name: "max_blocks_per_host", example: `20`},
 	attrSpec{name: "topology", example: `"mesh"`},
 	attrSpec{name: "route_reflectors", example: `["kube-node-1", "kube-node-2"]`},
 )

@@ -31,8 +31,8 @@ func TestEachShortageIsCaughtFirst(t *testing.T) {
 			want: []string{"FAIL  pod-blocks\n", "10 blocks of /26 for 5 hosts (threshold: 8 blocks in 10.128.0.0/23, warning above 6)"},
 		},
 		{
-			name: "110 pods where a host's blocks have 80 addresses", tier: 0, settings: "calico { block_size = 30 }\n", domains: apart,
-			want: []string{"FAIL  pod-addresses-per-host\n", "max_pods 110 on kube-master-1 (threshold: 80 addresses)"},
+			name: "110 pods on 1 block allowed", tier: 0, settings: "calico { max_blocks_per_host = 1 }\n", domains: apart,
+			want: []string{"FAIL  pod-addresses-per-host\n", "max_pods 110 on kube-master-1 (threshold: 64 addresses in 1 block)"},
 		},
 		{
 			name: "service CIDR full", tier: 0, replace: []string{"10.101.0.0/16", "10.101.0.0/29"}, domains: apart,

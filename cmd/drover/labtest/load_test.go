@@ -327,11 +327,13 @@ func deployment(name string, replicas int, container map[string]any) map[string]
 }
 
 // web is a container that answers who it is, and until every node knows that it is no
-// longer to be asked.
+// longer to be asked. It asks for some CPU, as what serves does: who asks for none may get
+// none for seconds while all of a lab's machines start programs on the same cores.
 func (c *cluster) web(t *testing.T) map[string]any {
 	t.Helper()
 	return map[string]any{
 		"name": "netexec", "image": c.Components(t).Image(t, "registry.k8s.io/e2e-test-images/agnhost").Name, "args": []string{"netexec", "--http-port=8080"},
+		"resources":      map[string]any{"requests": map[string]any{"cpu": "50m"}},
 		"readinessProbe": map[string]any{"httpGet": map[string]any{"path": "/healthz", "port": 8080}, "periodSeconds": 1},
 		"lifecycle":      map[string]any{"preStop": map[string]any{"sleep": map[string]any{"seconds": 5}}},
 	}

@@ -122,6 +122,9 @@ func (w writer) components(c *inventory.Cluster) {
 	b.set("version", c.Calico.Version)
 	b.set("as_number", c.Calico.ASNumber)
 	b.set("block_size", c.Calico.BlockSize)
+	if c.Calico.MaxBlocksPerHost > 0 {
+		b.set("max_blocks_per_host", c.Calico.MaxBlocksPerHost)
+	}
 	b.set("topology", string(c.Calico.Topology))
 	b.set("route_reflectors", c.Calico.RouteReflectors)
 }

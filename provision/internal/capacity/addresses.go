@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/droverctl/drover/inventory"
@@ -60,7 +61,8 @@ func podsPerHost(c *inventory.Cluster) []Check {
 			most = h
 		}
 	}
-	pods, addresses := int64(most.Kubelet.MaxPods), int64(maxBlocks)<<(32-c.Calico.BlockSize)
+	blocks := cmp.Or(c.Calico.MaxBlocksPerHost, maxBlocks)
+	pods, addresses := int64(most.Kubelet.MaxPods), int64(blocks)<<(32-c.Calico.BlockSize)
 	over := int64(0) // of all hosts: one more of the kind is worse
 	for _, h := range c.Hosts() {
 		over += max(0, int64(h.Kubelet.MaxPods)-addresses)
@@ -71,8 +73,8 @@ func podsPerHost(c *inventory.Cluster) []Check {
 		Check{
 			ID: "pod-addresses-per-host", At: at, weight: float64(over),
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),
-			Threshold: fmt.Sprintf("%d addresses", addresses),
-		}.judged(grade(pods, addresses, addresses), "lower max_pods, or choose a smaller block_size number before the cluster is made"),
+			Threshold: fmt.Sprintf("%d addresses in %s", addresses, count(blocks, "block")),
+		}.judged(grade(pods, addresses, addresses), "lower max_pods, raise max_blocks_per_host, or choose a smaller block_size number before the cluster is made"),
 		Check{
 			ID: "pods-per-host", At: at,
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),

@@ -146,6 +146,9 @@ func tier0Rows() []row {
 
 		{"20 blocks of /30", three(1, maxPods(80), func(c *inventory.Cluster) { c.Calico.BlockSize = 30 }), "pod-addresses-per-host", Pass},
 		{"more", three(1, maxPods(81), func(c *inventory.Cluster) { c.Calico.BlockSize = 30 }), "pod-addresses-per-host", Fail},
+		{"1 block of /26 = 64", three(1, maxPods(64), func(c *inventory.Cluster) { c.Calico.MaxBlocksPerHost = 1 }), "pod-addresses-per-host", Pass},
+		{"110 on 1 block of /26 = 64", three(1, maxPods(110), func(c *inventory.Cluster) { c.Calico.MaxBlocksPerHost = 1 }), "pod-addresses-per-host", Fail},
+		{"110 on 2 blocks of /26 = 128", three(1, maxPods(110), func(c *inventory.Cluster) { c.Calico.MaxBlocksPerHost = 2 }), "pod-addresses-per-host", Pass},
 		{"110", three(1), "pods-per-host", Pass},
 		{"111", three(1, maxPods(111)), "pods-per-host", Warn},
 		{"5000", three(4997), "cluster-hosts", Pass},

@@ -86,7 +86,7 @@ func tier0Rules() []Rule {
 			Example: "9 hosts with 110 pods on /26: 9 × ⌈110 / 64⌉ = 18 > 16 blocks of a /22: FAIL",
 		}, {
 			ID: "pod-addresses-per-host", Judges: "that a host's own blocks hold its pods",
-			Formula: "max_pods ≤ 20 × 2^(32 − block_size)", Threshold: "FAIL above",
+			Formula: "max_pods ≤ max_blocks_per_host × 2^(32 − block_size)", Threshold: "FAIL above",
 			Source:  "Calico IPAM: at most 20 blocks on a host",
 			Example: "110 pods on /30: 110 > 20 × 4 = 80: FAIL",
 		}, {

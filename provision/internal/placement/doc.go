@@ -22,17 +22,22 @@
 // how much of that fits depends on the order it is submitted in and on chance. Of one
 // workload with at most one hard rule it does not: the count is exact. Otherwise
 //
-//	placed = min over orders of (pods placed + slack − 2 %), never more than asked for
+//	placed = min over orders of (pods placed + slack − margin), never more than asked for
 //
-// where 2 % is of the pods placed that did not run already, rounded up, and slack is,
-// once all are placed, for how many more of each workload there is room. So what fits
+// where the margin is 1 % of the pods placed that did not run already, and 2 % after a
+// loss, rounded up; and slack is, once all are placed, for how many more of each workload there is room. So what fits
 // with room to spare is claimed whole, and what fits only just is not promised. The orders are the obvious
 // ones (as given, by size, by the ratio of CPU to memory, mixed) and, as far as the
-// budget goes, up to 400 near the worst so far; of the twelve worst, five outcomes each
+// budget goes, up to 400 near the worst so far; of the twelve worst, ten outcomes each
 // are tried again, and the worst of those counts: the worst of 400 owes too much to
-// chance. The 2 % are for the orders that were not tried. Of 800 random sets, each
-// simulated in forty other orders, one claim was above the least that was placed and
-// four were more than 5 % below it; the rest of 32,000 runs kept between.
+// chance. The margin is for the orders that were not tried.
+//
+// What one order comes to differs by up to a tenth, and rarely more, for the scheduler
+// takes any of equal nodes: a claim that holds in every order and every time is as far
+// below what is placed most times. Of 150 random sets of 150 to 400 pods on 6 to 17 nodes,
+// each simulated 159 times and more in other orders, before and after the loss of a node,
+// no claim was more than 5 % below the least that was placed, none of all nodes was above
+// it, and after the loss one was, in a few of its runs.
 //
 // Hard rules are the exception where several workloads with one compete, or where
 // the domains are hosts: one that is full stops such a workload everywhere, whether
@@ -41,5 +46,6 @@
 //
 // After a loss, pods that were elsewhere stay; those that were lost and those that
 // had no place are submitted again, in many orders, to each of the four worst
-// placements found before.
+// placements found before and to those of the obvious orders: what is worst after a
+// loss need not have been before.
 package placement

@@ -32,7 +32,7 @@ func (p *Placement) Remove(names ...string) (Result, error) {
 		gone[n] = true
 	}
 	runs := p.without(gone, wholeBudget)
-	return p.result(runs).located(runs[0]), nil
+	return p.result(runs, wide).located(runs[0]), nil
 }
 
 // Lose is Remove for all nodes of some failure domains. The result does not say
@@ -180,21 +180,42 @@ func (r Result) scarcest() float64 {
 }
 
 func (p *Placement) lose(domains []string, budget int) Result {
+	if len(domains) == 0 {
+		return p.result(p.runs, narrow)
+	}
 	gone := make([]bool, len(p.fleet.nodes))
 	for _, d := range domains {
 		for _, n := range p.fleet.domains[d] {
 			gone[n] = true
 		}
 	}
-	return p.result(p.without(gone, budget))
+	return p.result(p.without(gone, budget), wide)
 }
 
-// without takes nodes away from each of the placements that may be.
+// without takes nodes away, and has what they held placed again.
 func (p *Placement) without(gone []bool, budget int) []*run {
-	var from []situation
-	for _, r := range p.runs {
+	runs, _ := search(p.situations(gone), p.wanted, budget)
+	return runs
+}
+
+// situations are the placements that may be, each without some nodes: the worst that
+// were found, and those of the obvious orders, for what is worst after a loss need not
+// have been before.
+func (p *Placement) situations(gone []bool) (from []situation) {
+	for _, r := range p.found() {
 		s := r.clone()
 		from = append(from, situation{s, s.without(gone)})
 	}
-	return search(from, p.wanted, budget)
+	return from
+}
+
+// found are the runs that were kept, each once.
+func (p *Placement) found() []*run {
+	all := slices.Clip(p.runs)
+	for _, r := range p.plain {
+		if !slices.Contains(p.runs, r) {
+			all = append(all, r)
+		}
+	}
+	return all
 }

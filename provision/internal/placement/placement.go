@@ -9,6 +9,7 @@ type Placement struct {
 	wanted int    // replicas
 	ran    int    // of them, from the start
 	runs   []*run // the worst that were found, the worst first
+	plain  []*run // those of the obvious orders
 	exact  bool   // no order, and no choice of the scheduler's, makes a difference
 }
 
@@ -37,23 +38,31 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 			p.ran += s.jobs[i].placed
 		}
 	}
-	p.runs = search([]situation{{s, pods}}, p.wanted, wholeBudget)
+	p.runs, p.plain = search([]situation{{s, pods}}, p.wanted, wholeBudget)
 	return p
 }
 
-// margin is what is taken off a claim about so many pods: orders that were not tried
-// may be worse by as much.
-func margin(pods int) int { return (pods*marginPercent + 99) / 100 }
+// margin is what is taken off a claim about so many pods, in percent of them: orders
+// that were not tried may be worse by as much.
+type margin int
 
-const marginPercent = 2
+// After a loss there are two orders, of what was placed and of what is placed again,
+// and of how many more find a place only the worst orders for all are looked at.
+const (
+	narrow margin = 1
+	wide   margin = 2
+)
+
+// of so many pods, rounded up.
+func (m margin) of(pods int) int { return (pods*int(m) + 99) / 100 }
 
 // claim is how many replicas find a place in any order.
-func (p *Placement) claim(runs []*run, wanted int) int {
-	least := wanted
+func (p *Placement) claim(runs []*run, m margin) int {
+	least := p.wanted
 	for _, r := range runs {
 		placed := r.placed
 		if !p.exact {
-			placed += r.slack - margin(placed-min(p.ran, r.from.settled())) // no order moves what runs
+			placed += r.slack - m.of(placed-min(p.ran, r.from.settled())) // no order moves what runs
 		}
 		least = min(least, max(0, placed))
 	}
@@ -71,11 +80,11 @@ func (s situation) settled() (n int) {
 }
 
 // Result is what Place found.
-func (p *Placement) Result() Result { return p.result(p.runs).located(p.runs[0]) }
+func (p *Placement) Result() Result { return p.result(p.runs, narrow).located(p.runs[0]) }
 
-func (p *Placement) result(runs []*run) Result {
+func (p *Placement) result(runs []*run, m margin) Result {
 	worst := runs[0]
-	r := Result{Wanted: p.wanted, Placed: p.claim(runs, p.wanted), Exact: p.exact}
+	r := Result{Wanted: p.wanted, Placed: p.claim(runs, m), Exact: p.exact}
 	r.Free, r.Allocatable = worst.free()
 	for _, i := range worst.order.works {
 		r.Order = append(r.Order, p.works[i].Name)
@@ -124,7 +133,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 		}
 	}
 	if !exact {
-		pods -= margin(pods)
+		pods -= wide.of(pods)
 	}
 	return pods, short, why
 }
@@ -144,7 +153,7 @@ func (p *Placement) More() []int {
 			}
 		}
 		if !p.exact || len(w.hard) > 1 {
-			least -= margin(least)
+			least -= wide.of(least)
 		}
 		out[i] = least
 	}

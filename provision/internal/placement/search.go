@@ -17,7 +17,7 @@ const (
 	minTries    = 3
 	kept        = 4  // of what was tried, the worst
 	suspects    = 12 // among them may be those, once chance is taken out
-	rolls       = 5
+	rolls       = 10
 )
 
 // situation is a state and the pods, beside its workloads, that are to be submitted.
@@ -32,7 +32,7 @@ type run struct {
 	from   situation
 	order  order
 	placed int // replicas: no pods of DaemonSets
-	slack  int // when all were placed: for how many more of each workload, at least; counted up to the margin
+	slack  int // when all were placed: for how many more of each workload, at least; counted up to the wide margin
 }
 
 // worse puts the run first that leaves more pods out or, where none are left out,
@@ -42,8 +42,9 @@ func worse(a, b *run) int {
 }
 
 // search submits the pods of one or another of the situations in many orders, and
-// returns the worst that happened. With one workload there is one order.
-func search(from []situation, wanted, budget int) []*run {
+// returns the worst that happened, and what came of the obvious orders beside. With one
+// workload there is one order.
+func search(from []situation, wanted, budget int) (worst, plain []*run) {
 	_, whole := from[0].free()
 	tries := obvious(from[0].works, whole)
 	single := len(tries[0].works) < 2
@@ -55,21 +56,32 @@ func search(from []situation, wanted, budget int) []*run {
 	}
 	runs := make([]*run, len(tries))
 	atOnce(len(tries), func(i int) { runs[i] = from[i%len(from)].submit(tries[i], wanted) })
+	if !single {
+		plain = slices.Clone(runs)
+	}
 	slices.SortStableFunc(runs, worse)
 	dice := rand.New(rand.NewPCG(1, 2)) // the same answer each time
-	if !single && affordable > len(tries) {
-		for range min(maxTries, affordable) {
-			r := from[dice.IntN(len(from))].submit(runs[0].order.near(dice), wanted)
+	if left := affordable - len(tries); !single && left > 0 {
+		doubted := min(suspects, left/4/rolls) // trying them again is at most a quarter of the work
+		for range min(maxTries, left-doubted*rolls) {
+			f := runs[0].from
+			if dice.IntN(2) == 0 {
+				f = from[dice.IntN(len(from))]
+			}
+			r := f.submit(runs[0].order.near(dice), wanted)
 			at, _ := slices.BinarySearchFunc(runs, r, worse)
 			runs = slices.Insert(runs, at, r)
-			runs = runs[:min(len(runs), suspects)]
+			runs = runs[:min(len(runs), max(kept, doubted))]
 		}
-		for i, r := range runs {
+		if doubted > 0 {
+			runs = runs[:min(len(runs), doubted)]
+		}
+		for i, r := range runs[:min(len(runs), doubted)] {
 			runs[i] = r.typical(dice, wanted)
 		}
 		slices.SortStableFunc(runs, worse)
 	}
-	return runs[:min(len(runs), kept)]
+	return runs[:min(len(runs), kept)], plain
 }
 
 // typical is the worst of a few outcomes of the same order. The worst of all that were
@@ -122,7 +134,7 @@ func (s situation) submit(o order, wanted int) *run {
 		}
 	}
 	if missing == 0 {
-		r.slack = r.room(margin(wanted))
+		r.slack = r.room(wide.of(wanted))
 	}
 	return r
 }

@@ -82,8 +82,10 @@ func (l *links) joins(h inventory.Host) bool {
 	return ok
 }
 
-// ear tells who listens on a host. Where a component of a member's does not, systemd
-// may be about to start it: its port is left alone.
+// ear tells who listens on a host. Where a component of a member's does not, or of a host's
+// on which an earlier run has started some, its port is left alone: systemd may be about to
+// start it, or the kubelet a pod. BIRD tries only once to listen, when it starts, and is
+// nobody's peer without that.
 func (l *links) ear(h inventory.Host, at netip.AddrPort) Ear {
 	for _, have := range l.facts[h.Name].Listeners {
 		a := have.Address.Addr().Unmap()
@@ -91,11 +93,14 @@ func (l *links) ear(h inventory.Host, at netip.AddrPort) Ear {
 			return Somebody
 		}
 	}
-	if l.joins(h) {
+	if l.joins(h) && !slices.ContainsFunc(l.facts[h.Name].Units, atWork) {
 		return Nobody
 	}
 	return Unknown
 }
+
+// atWork reports whether a unit is drover's and runs, or is about to.
+func atWork(u survey.Unit) bool { return u.Ours && u.Active != "inactive" && u.Active != "failed" }
 
 func (l *links) controlPlane() {
 	for _, to := range l.hosts {

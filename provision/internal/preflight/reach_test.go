@@ -156,6 +156,15 @@ func TestLinks(t *testing.T) {
 	if d := cmp.Diff(want, told(Links(w.c, w.f, func(h string) bool { return h != "n1" }))); d != "" {
 		t.Errorf("a node that joins (-want +got):\n%s", d)
 	}
+	// A run was killed on n2 after its kubelet had begun, which brings the others up.
+	for active, want := range map[string]string{"active": "m1 n2 10260 unknown", "activating": "m1 n2 10260 unknown", "inactive": "m1 n2 10260 nobody"} {
+		f := w.f["n2"]
+		f.Units = []survey.Unit{{Name: "kubelet.service", Active: active, Ours: true}, {Name: "etcd.service", Active: "active"}}
+		w.f["n2"] = f
+		if got := told(Links(w.c, w.f, all)); !slices.Contains(got, want) {
+			t.Errorf("a kubelet that is %s: %s, not %s", active, got, want)
+		}
+	}
 	w.c.API.Endpoint = "k8s.example.net:6443"
 	if got := told(Links(w.c, w.f, all)); slices.Contains(got, "n2 m1 6443 somebody") {
 		t.Error("nobody goes to a master past the operator's endpoint")

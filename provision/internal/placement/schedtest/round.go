@@ -69,7 +69,36 @@ func (s *Server) Begin(ctx context.Context, nodes []placement.Node, workloads []
 	if err := r.settled(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.turn(ctx, s.rounds%(len(nodes)+1)); err != nil {
+		return nil, err
+	}
 	return r, r.daemons(ctx, nodes, workloads)
+}
+
+// turn has the scheduler go through the nodes from one that is so many further on, for
+// which of equal nodes it takes depends on which it comes to first. Each pod that may be
+// on a single node, and finds no place there, moves it on by one.
+func (r *Round) turn(ctx context.Context, by int) error {
+	for range by {
+		p := r.pod(&placement.Workload{Name: "turn"})
+		p.OwnerReferences = nil
+		r.pin(p, lastNode)
+		if _, err := r.client.CoreV1().Pods(r.name).Create(ctx, p, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	if _, err := r.Decided(ctx); err != nil {
+		return err
+	}
+	return r.client.CoreV1().Pods(r.name).DeleteCollection(ctx, *metav1.NewDeleteOptions(0), metav1.ListOptions{LabelSelector: "app=turn"})
+}
+
+// pin has a pod be on one node or none.
+func (r *Round) pin(p *corev1.Pod, node string) {
+	p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
+			{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{r.nodeName(node)}}}}},
+	}}}
 }
 
 // own makes the ReplicaSet of a workload; nobody here acts on it.
@@ -150,10 +179,7 @@ func (r *Round) daemons(ctx context.Context, nodes []placement.Node, workloads [
 		}
 		for _, n := range nodes {
 			p := r.pod(w)
-			p.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{
-					{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{r.nodeName(n.Name)}}}}},
-			}}}
+			r.pin(p, n.Name)
 			if _, err := r.client.CoreV1().Pods(r.name).Create(ctx, p, metav1.CreateOptions{}); err != nil {
 				return err
 			}
