@@ -125,6 +125,10 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 			if a.askSudo && a.nonInteractive {
 				return usageError("--ask-become-pass asks, and --non-interactive forbids that: write ssh { become_password = file(…) } into the inventory")
 			}
+			if a.nonInteractive || c.Name() == checkName { // Puppet may be who reads
+				a.streams.Out, a.streams.Err = view.ASCII(a.streams.Out), view.ASCII(a.streams.Err)
+				a.view.Out, a.view.Err = a.streams.Out, a.streams.Err
+			}
 			if takesLock(c) {
 				a.view.Out = steady{to: a.streams.Out, keep: func() report.Sink { return a.view.Keep }}
 			}
