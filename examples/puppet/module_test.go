@@ -92,12 +92,12 @@ func TestFragmentsLoad(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, h := range c.Hosts() {
-		got[h.Name] = fmt.Sprint(h.Role, " ", h.Address, " ", h.FailureDomain, " ", h.Labels, " ", h.Taints, " ", h.SSH.HostKey)
+		got[h.Name] = fmt.Sprint(h.Role, " ", h.Address, " ", h.FailureDomain, " ", h.Labels, " ", h.Taints, " ", h.Certname, " ", h.SSH.HostKey)
 	}
 	want := map[string]string{
-		"kube-master-1": "kube_master 10.90.0.11  map[] [node-role.kubernetes.io/control-plane:NoSchedule] ",
-		"kube-node-1":   "kube_node 10.90.0.21 esx-02 map[] [] ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0nm6o5fRtF2iC8XyOPgJHZcFz6Rq8LVeKXbtcJ0rQm",
-		"kube-node-2": "kube_node 10.90.0.22 rack_7.B map[example.net/rack:7 tier:web] [dedicated=gpu:NoSchedule slow:PreferNoSchedule] " +
+		"kube-master-1": "kube_master 10.90.0.11  map[] [node-role.kubernetes.io/control-plane:NoSchedule] kube-master-1 ",
+		"kube-node-1":   "kube_node 10.90.0.21 esx-02 map[] [] kube-node-1.example.net ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB0nm6o5fRtF2iC8XyOPgJHZcFz6Rq8LVeKXbtcJ0rQm",
+		"kube-node-2": "kube_node 10.90.0.22 rack_7.B map[example.net/rack:7 tier:web] [dedicated=gpu:NoSchedule slow:PreferNoSchedule] kube-node-2.example.net " +
 			"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -60,6 +60,7 @@ func (p *puppetry) fragmentLate(t *testing.T) {
 	p.database(t, "update certnames set expired = now() where certname = 'kube-master-1'")
 	p.expect(t, admin, []int{failedAndChanged}, `masters names "kube-master-1", but there is no such kube_master`, "Exec[drover apply]")
 	p.untouched(t)
+	p.export(t, "kube-master-1") // which ends its expiry
 }
 
 // untouched: nothing was done on any host.
@@ -72,7 +73,6 @@ func (p *puppetry) untouched(t *testing.T) {
 
 // noopBefore: the checks of an exec are run under noop as well, so they must write nothing.
 func (p *puppetry) noopBefore(t *testing.T) {
-	p.export(t, "kube-master-1") // which ends its expiry
 	before := p.adminFiles(t)
 	r := p.agent(t, admin, "--noop")
 	for _, want := range []string{"File[" + adminInventory + "/kube-master-1.hcl]/ensure: current_value 'absent', should be 'file' (noop)", "Exec[drover apply]/returns: current_value 'notrun', should be ['0'] (noop)"} {
