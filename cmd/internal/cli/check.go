@@ -56,7 +56,9 @@ func (a *app) checkOf(c *cobra.Command, cluster *inventory.Cluster) (provision.C
 		}
 	}
 	collectLess(cluster)
-	return provision.Check(c.Context(), cluster, a.runOptions(nil))
+	o := a.runOptions(nil)
+	o.Warn = nil // nothing is printed when all is well
+	return provision.Check(c.Context(), cluster, o)
 }
 
 // checkCode is the exit code of a check that was told of.
