@@ -80,11 +80,13 @@ func ensureFabric(ctx context.Context, lab topology.Lab) error {
 		return err
 	}
 	lines := []string{"link set lo up"}
-	for _, s := range lab.Segments {
+	for n, s := range lab.Segments {
 		if !have[s.Bridge] {
 			lines = append(lines, fmt.Sprintf("link add %s type bridge forward_delay 0", s.Bridge))
 		}
-		lines = append(lines, fmt.Sprintf("link set %s up", s.Bridge))
+		// Left to itself, a bridge has the least of its ports' addresses: whenever a machine
+		// came or went, the others would lose their gateway for seconds.
+		lines = append(lines, fmt.Sprintf("link set %s address %s up", s.Bridge, lab.MAC(topology.Gateway, n)))
 	}
 	fabric := lab.Fabric().Bridge
 	lines = append(lines, fmt.Sprintf("addr replace %s dev %s", onFabric(lab, lab.Gateway), fabric))

@@ -118,6 +118,15 @@ func TestAttachAndDetach(t *testing.T) {
 	if err := Ensure(ctx, lab); err != nil {
 		t.Fatal(err)
 	}
+	gateway := func() string {
+		return do(t, "ip", "netns", "exec", fabricNS(lab.Name), "cat", "/sys/class/net/"+lab.Fabric().Bridge+"/address")
+	}
+	mac := gateway()
+	do(t, "ip", "-n", fabricNS(lab.Name), "link", "add", "least", "address", "02:00:00:00:00:01", "type", "veth", "peer", "name", "most")
+	do(t, "ip", "-n", fabricNS(lab.Name), "link", "set", "least", "master", lab.Fabric().Bridge)
+	if now := gateway(); now != mac {
+		t.Errorf("with a port more the gateway is %s and was %s", now, mac)
+	}
 	for _, m := range lab.Machines {
 		var before string
 		for range 2 {
