@@ -32,7 +32,7 @@ func (p *Placement) Remove(names ...string) (Result, error) {
 		gone[n] = true
 	}
 	runs := p.without(gone, wholeBudget)
-	return p.result(runs, wide).located(runs[0]), nil
+	return p.result(runs, p.lossy).located(runs[0]), nil
 }
 
 // Lose is Remove for all nodes of some failure domains. The result does not say
@@ -181,7 +181,7 @@ func (r Result) scarcest() float64 {
 
 func (p *Placement) lose(domains []string, budget int) Result {
 	if len(domains) == 0 {
-		return p.result(p.runs, narrow)
+		return p.result(p.runs, Whole)
 	}
 	gone := make([]bool, len(p.fleet.nodes))
 	for _, d := range domains {
@@ -189,7 +189,7 @@ func (p *Placement) lose(domains []string, budget int) Result {
 			gone[n] = true
 		}
 	}
-	return p.result(p.without(gone, budget), wide)
+	return p.result(p.without(gone, budget), p.lossy)
 }
 
 // without takes nodes away, and has what they held placed again.

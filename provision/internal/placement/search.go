@@ -32,7 +32,7 @@ type run struct {
 	from   situation
 	order  order
 	placed int // replicas: no pods of DaemonSets
-	slack  int // when all were placed: for how many more of each workload, at least; counted up to the wide margin
+	slack  int // when all were placed: for how many more of each workload, at least; counted up to the widest margin
 }
 
 // worse puts the run first that leaves more pods out or, where none are left out,
@@ -134,7 +134,7 @@ func (s situation) submit(o order, wanted int) *run {
 		}
 	}
 	if missing == 0 {
-		r.slack = r.room(wide.of(wanted))
+		r.slack = r.room(AfterLossCoarse.Of(wanted))
 	}
 	return r
 }
