@@ -194,17 +194,30 @@ func (p *Placement) lose(domains []string, budget int) Result {
 
 // without takes nodes away, and has what they held placed again.
 func (p *Placement) without(gone []bool, budget int) []*run {
-	runs, _ := search(p.situations(gone), p.wanted, budget)
+	runs, _ := search(p.situations(gone, budget), p.wanted, budget)
 	return runs
 }
 
 // situations are the placements that may be, each without some nodes: the worst that
 // were found, and those of the obvious orders, for what is worst after a loss need not
-// have been before.
-func (p *Placement) situations(gone []bool) (from []situation) {
-	for _, r := range p.found() {
-		s := r.clone()
-		from = append(from, situation{s, s.without(gone)})
+// have been before. Where there is time for many tries, what the same orders came to as
+// well is among them, for chance before the loss counts after it.
+func (p *Placement) situations(gone []bool, budget int) (from []situation) {
+	add := func(s *state, of int) {
+		s = s.clone()
+		from = append(from, situation{s, s.without(gone), of})
+	}
+	found := p.found()
+	for i, r := range found {
+		add(r.state, i)
+	}
+	if budget/max(1, from[0].cost()) < maxTries {
+		return from
+	}
+	for i, r := range found {
+		for _, s := range r.others {
+			add(s, i)
+		}
 	}
 	return from
 }

@@ -40,7 +40,7 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 			p.ran += s.jobs[i].placed
 		}
 	}
-	p.runs, p.plain = search([]situation{{s, pods}}, p.wanted, wholeBudget)
+	p.runs, p.plain = search([]situation{{s, pods, 0}}, p.wanted, wholeBudget)
 	return p
 }
 
