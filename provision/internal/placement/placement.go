@@ -11,6 +11,7 @@ type Placement struct {
 	runs   []*run // the worst that were found, the worst first
 	plain  []*run // those of the obvious orders
 	exact  bool   // no order, and no choice of the scheduler's, makes a difference
+	lossy  Margin // of what is claimed after a loss
 }
 
 // Place puts workloads on nodes: DaemonSets first, then what runs already where it
@@ -29,6 +30,7 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 	}
 	p.exact = replicated < 2 && rules < 2
 	s := newState(p.fleet, p.works)
+	p.lossy = s.afterLoss()
 	pods := make([]int, len(p.works))
 	for i, w := range p.works {
 		if w.DaemonSet {
@@ -38,31 +40,17 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 			p.ran += s.jobs[i].placed
 		}
 	}
-	p.runs, p.plain = search([]situation{{s, pods}}, p.wanted, wholeBudget)
+	p.runs, p.plain = search([]situation{{s, pods, 0}}, p.wanted, wholeBudget)
 	return p
 }
 
-// margin is what is taken off a claim about so many pods, in percent of them: orders
-// that were not tried may be worse by as much.
-type margin int
-
-// After a loss there are two orders, of what was placed and of what is placed again,
-// and of how many more find a place only the worst orders for all are looked at.
-const (
-	narrow margin = 1
-	wide   margin = 2
-)
-
-// of so many pods, rounded up.
-func (m margin) of(pods int) int { return (pods*int(m) + 99) / 100 }
-
 // claim is how many replicas find a place in any order.
-func (p *Placement) claim(runs []*run, m margin) int {
+func (p *Placement) claim(runs []*run, m Margin) int {
 	least := p.wanted
 	for _, r := range runs {
 		placed := r.placed
 		if !p.exact {
-			placed += r.slack - m.of(placed-min(p.ran, r.from.settled())) // no order moves what runs
+			placed += r.slack - m.Of(placed-min(p.ran, r.from.settled())) // no order moves what runs
 		}
 		least = min(least, max(0, placed))
 	}
@@ -80,9 +68,9 @@ func (s situation) settled() (n int) {
 }
 
 // Result is what Place found.
-func (p *Placement) Result() Result { return p.result(p.runs, narrow).located(p.runs[0]) }
+func (p *Placement) Result() Result { return p.result(p.runs, Whole).located(p.runs[0]) }
 
-func (p *Placement) result(runs []*run, m margin) Result {
+func (p *Placement) result(runs []*run, m Margin) Result {
 	worst := runs[0]
 	r := Result{Wanted: p.wanted, Placed: p.claim(runs, m), Exact: p.exact}
 	r.Free, r.Allocatable = worst.free()
@@ -116,7 +104,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 	w.Running = nil
 	at := slices.IndexFunc(p.works, func(o *work) bool { return o.Name == w.Name })
 	pods = -1
-	exact := p.exact && (at >= 0 || p.wanted == 0)
+	exact, margin := p.exact && (at >= 0 || p.wanted == 0), p.lossy
 	for _, r := range p.runs {
 		s := r.clone()
 		i := at
@@ -124,7 +112,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 			i = len(s.works)
 			s.works, s.jobs = append(slices.Clip(s.works), p.fleet.work(&w)), append(s.jobs, job{})
 		}
-		exact = exact && len(s.works[i].hard) < 2
+		exact, margin = exact && len(s.works[i].hard) < 2, max(margin, s.afterLoss())
 		room := s.more(i, s.roomFor(s.works[i], unlimited))
 		if pods < 0 || room < pods {
 			pods = room
@@ -133,7 +121,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 		}
 	}
 	if !exact {
-		pods -= wide.of(pods)
+		pods -= margin.Of(pods)
 	}
 	return pods, short, why
 }
@@ -153,7 +141,7 @@ func (p *Placement) More() []int {
 			}
 		}
 		if !p.exact || len(w.hard) > 1 {
-			least -= wide.of(least)
+			least -= p.lossy.Of(least)
 		}
 		out[i] = least
 	}
