@@ -9,6 +9,7 @@ type Margin int
 // more find a place only the worst orders for all are looked at. Where pods are large,
 // one in the way of another is more.
 const (
+	none            Margin = 0 // where no order makes a difference
 	Whole           Margin = 1
 	AfterLoss       Margin = 2
 	AfterLossCoarse Margin = 3 // where a pod may ask for more than an eighth of a node

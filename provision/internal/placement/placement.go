@@ -11,6 +11,7 @@ type Placement struct {
 	runs   []*run // the worst that were found, the worst first
 	plain  []*run // those of the obvious orders
 	exact  bool   // no order, and no choice of the scheduler's, makes a difference
+	alone  bool   // nor does it before a loss, as all but one workload run already
 	lossy  Margin // of what is claimed after a loss
 }
 
@@ -32,14 +33,21 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 	s := newState(p.fleet, p.works)
 	p.lossy = s.afterLoss()
 	pods := make([]int, len(p.works))
+	pending := 0
+	rules = 0
 	for i, w := range p.works {
 		if w.DaemonSet {
 			s.daemons(i)
-		} else {
-			pods[i] = max(0, w.Replicas-s.jobs[i].placed)
-			p.ran += s.jobs[i].placed
+			continue
+		}
+		pods[i] = max(0, w.Replicas-s.jobs[i].placed)
+		p.ran += s.jobs[i].placed
+		if pods[i] > 0 {
+			pending++
+			rules += len(w.hard)
 		}
 	}
+	p.alone = pending < 2 && rules < 2
 	p.runs, p.plain = search([]situation{{s, pods, 0}}, p.wanted, wholeBudget)
 	return p
 }
@@ -68,7 +76,14 @@ func (s situation) settled() (n int) {
 }
 
 // Result is what Place found.
-func (p *Placement) Result() Result { return p.result(p.runs, Whole).located(p.runs[0]) }
+func (p *Placement) Result() Result {
+	r := p.result(p.runs, Whole)
+	if p.alone {
+		r = p.result(p.runs, none)
+		r.Exact = true
+	}
+	return r.located(p.runs[0])
+}
 
 func (p *Placement) result(runs []*run, m Margin) Result {
 	worst := runs[0]
