@@ -20,7 +20,8 @@
 //
 // DaemonSets come first, then what runs already, where it runs; then the rest, and
 // how much of that fits depends on the order it is submitted in and on chance. Of one
-// workload with at most one hard rule it does not: the count is exact. Otherwise
+// workload with at most one hard rule, when all others run already, it does not: the
+// count is exact. Otherwise
 //
 //	placed = min over orders of (pods placed + slack − margin), never more than asked for
 //

@@ -69,10 +69,10 @@ type LossOrder struct{ Before, Again []string }
 
 // LossOrders are the worst that were found.
 func (p *Placement) LossOrders(node string) (orders []LossOrder) {
-	from := p.situations(p.fleet.gone(node))
+	from := p.situations(p.fleet.gone(node), wholeBudget)
 	runs, _ := search(from, p.wanted, wholeBudget)
 	for _, r := range runs {
-		o := LossOrder{Before: p.found()[slices.IndexFunc(from, func(s situation) bool { return s.state == r.from.state })].names()}
+		o := LossOrder{Before: p.found()[r.from.of].names()}
 		for _, i := range r.order.works {
 			o.Again = append(o.Again, r.works[i].Name)
 		}

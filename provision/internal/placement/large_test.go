@@ -30,7 +30,7 @@ func TestLarge(t *testing.T) {
 	if taken > 150 || placed > 20*time.Second || lost > 200*time.Second {
 		t.Error("that is too much")
 	}
-	all := p.claim(p.runs, narrow)
+	all := p.claim(p.runs, Whole)
 	for _, l := range losses {
 		if l.Result.Placed > all {
 			t.Errorf("without %v more is placed: %d, not %d", l.Domains, l.Result.Placed, all)

@@ -32,7 +32,7 @@ func (p *Placement) Remove(names ...string) (Result, error) {
 		gone[n] = true
 	}
 	runs := p.without(gone, wholeBudget)
-	return p.result(runs, wide).located(runs[0]), nil
+	return p.result(runs, p.lossy).located(runs[0]), nil
 }
 
 // Lose is Remove for all nodes of some failure domains. The result does not say
@@ -181,7 +181,7 @@ func (r Result) scarcest() float64 {
 
 func (p *Placement) lose(domains []string, budget int) Result {
 	if len(domains) == 0 {
-		return p.result(p.runs, narrow)
+		return p.result(p.runs, Whole)
 	}
 	gone := make([]bool, len(p.fleet.nodes))
 	for _, d := range domains {
@@ -189,22 +189,35 @@ func (p *Placement) lose(domains []string, budget int) Result {
 			gone[n] = true
 		}
 	}
-	return p.result(p.without(gone, budget), wide)
+	return p.result(p.without(gone, budget), p.lossy)
 }
 
 // without takes nodes away, and has what they held placed again.
 func (p *Placement) without(gone []bool, budget int) []*run {
-	runs, _ := search(p.situations(gone), p.wanted, budget)
+	runs, _ := search(p.situations(gone, budget), p.wanted, budget)
 	return runs
 }
 
 // situations are the placements that may be, each without some nodes: the worst that
 // were found, and those of the obvious orders, for what is worst after a loss need not
-// have been before.
-func (p *Placement) situations(gone []bool) (from []situation) {
-	for _, r := range p.found() {
-		s := r.clone()
-		from = append(from, situation{s, s.without(gone)})
+// have been before. Where there is time for many tries, what the same orders came to as
+// well is among them, for chance before the loss counts after it.
+func (p *Placement) situations(gone []bool, budget int) (from []situation) {
+	add := func(s *state, of int) {
+		s = s.clone()
+		from = append(from, situation{s, s.without(gone), of})
+	}
+	found := p.found()
+	for i, r := range found {
+		add(r.state, i)
+	}
+	if budget/max(1, from[0].cost()) < maxTries {
+		return from
+	}
+	for i, r := range found {
+		for _, s := range r.others {
+			add(s, i)
+		}
 	}
 	return from
 }

@@ -156,15 +156,33 @@ func TestHowManyMore(t *testing.T) {
 		t.Errorf("10 × 4 − 30 = 10 more of the same: %d, %s: %s", pods, short, why)
 	}
 	other := Workload{Name: "other", Requests: Resources{CPU: 100, Memory: gib}}
-	if pods, short, _ := p.HowManyMore(other); pods != 98 || short != ShortCPU {
-		t.Errorf("10 × 1000 / 100 − 2 %% of another: %d, %s", pods, short)
+	if pods, short, _ := p.HowManyMore(other); pods != 97 || short != ShortCPU {
+		t.Errorf("10 × 1000 / 100 − 3 %% of another, where pods of 1 CPU are on nodes of 4: %d, %s", pods, short)
 	}
 	other.Spread = []Spread{{Over: LabelDomain, Hard: true}, {Over: LabelHost, Hard: true}}
-	if pods, _, _ := p.HowManyMore(other); pods != 98 {
+	if pods, _, _ := p.HowManyMore(other); pods != 97 {
 		t.Errorf("as many under two rules that nothing is in the way of: %d", pods)
 	}
 	if again, _, _ := p.HowManyMore(web(0, 1000, gib)); again != 10 {
 		t.Errorf("asking changes the answer: %d", again)
+	}
+}
+
+// An eighth of the smallest node is not yet coarse, by CPU and by memory; nodes that a pod may
+// not be on, and DaemonSets, are not looked at.
+func TestCoarse(t *testing.T) {
+	small := Node{Name: "small", Allocatable: Resources{1000, gib, 110}, Taints: []Taint{{Key: "master", Effect: NoSchedule}}}
+	nodes := append(same(3, 1, Resources{8000, 16 * gib, 110}), small)
+	agent := Workload{Name: "agent", DaemonSet: true, Requests: Resources{4000, gib, 0}}
+	for _, test := range []struct {
+		cpu, memory int64
+		want        Margin
+	}{
+		{1000, 2 * gib, AfterLoss}, {1001, 2 * gib, AfterLossCoarse}, {1000, 2*gib + 1, AfterLossCoarse},
+	} {
+		if p := Place(nodes, []Workload{agent, web(2, test.cpu, test.memory)}); p.lossy != test.want {
+			t.Errorf("%d and %d of 8000 and %d: %d %%", test.cpu, test.memory, 16*gib, p.lossy)
+		}
 	}
 }
 

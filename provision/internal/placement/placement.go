@@ -11,6 +11,8 @@ type Placement struct {
 	runs   []*run // the worst that were found, the worst first
 	plain  []*run // those of the obvious orders
 	exact  bool   // no order, and no choice of the scheduler's, makes a difference
+	alone  bool   // nor does it before a loss, as all but one workload run already
+	lossy  Margin // of what is claimed after a loss
 }
 
 // Place puts workloads on nodes: DaemonSets first, then what runs already where it
@@ -29,40 +31,34 @@ func Place(nodes []Node, workloads []Workload) *Placement {
 	}
 	p.exact = replicated < 2 && rules < 2
 	s := newState(p.fleet, p.works)
+	p.lossy = s.afterLoss()
 	pods := make([]int, len(p.works))
+	pending := 0
+	rules = 0
 	for i, w := range p.works {
 		if w.DaemonSet {
 			s.daemons(i)
-		} else {
-			pods[i] = max(0, w.Replicas-s.jobs[i].placed)
-			p.ran += s.jobs[i].placed
+			continue
+		}
+		pods[i] = max(0, w.Replicas-s.jobs[i].placed)
+		p.ran += s.jobs[i].placed
+		if pods[i] > 0 {
+			pending++
+			rules += len(w.hard)
 		}
 	}
-	p.runs, p.plain = search([]situation{{s, pods}}, p.wanted, wholeBudget)
+	p.alone = pending < 2 && rules < 2
+	p.runs, p.plain = search([]situation{{s, pods, 0}}, p.wanted, wholeBudget)
 	return p
 }
 
-// margin is what is taken off a claim about so many pods, in percent of them: orders
-// that were not tried may be worse by as much.
-type margin int
-
-// After a loss there are two orders, of what was placed and of what is placed again,
-// and of how many more find a place only the worst orders for all are looked at.
-const (
-	narrow margin = 1
-	wide   margin = 2
-)
-
-// of so many pods, rounded up.
-func (m margin) of(pods int) int { return (pods*int(m) + 99) / 100 }
-
 // claim is how many replicas find a place in any order.
-func (p *Placement) claim(runs []*run, m margin) int {
+func (p *Placement) claim(runs []*run, m Margin) int {
 	least := p.wanted
 	for _, r := range runs {
 		placed := r.placed
 		if !p.exact {
-			placed += r.slack - m.of(placed-min(p.ran, r.from.settled())) // no order moves what runs
+			placed += r.slack - m.Of(placed-min(p.ran, r.from.settled())) // no order moves what runs
 		}
 		least = min(least, max(0, placed))
 	}
@@ -80,9 +76,16 @@ func (s situation) settled() (n int) {
 }
 
 // Result is what Place found.
-func (p *Placement) Result() Result { return p.result(p.runs, narrow).located(p.runs[0]) }
+func (p *Placement) Result() Result {
+	r := p.result(p.runs, Whole)
+	if p.alone {
+		r = p.result(p.runs, none)
+		r.Exact = true
+	}
+	return r.located(p.runs[0])
+}
 
-func (p *Placement) result(runs []*run, m margin) Result {
+func (p *Placement) result(runs []*run, m Margin) Result {
 	worst := runs[0]
 	r := Result{Wanted: p.wanted, Placed: p.claim(runs, m), Exact: p.exact}
 	r.Free, r.Allocatable = worst.free()
@@ -116,7 +119,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 	w.Running = nil
 	at := slices.IndexFunc(p.works, func(o *work) bool { return o.Name == w.Name })
 	pods = -1
-	exact := p.exact && (at >= 0 || p.wanted == 0)
+	exact, margin := p.exact && (at >= 0 || p.wanted == 0), p.lossy
 	for _, r := range p.runs {
 		s := r.clone()
 		i := at
@@ -124,7 +127,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 			i = len(s.works)
 			s.works, s.jobs = append(slices.Clip(s.works), p.fleet.work(&w)), append(s.jobs, job{})
 		}
-		exact = exact && len(s.works[i].hard) < 2
+		exact, margin = exact && len(s.works[i].hard) < 2, max(margin, s.afterLoss())
 		room := s.more(i, s.roomFor(s.works[i], unlimited))
 		if pods < 0 || room < pods {
 			pods = room
@@ -133,7 +136,7 @@ func (p *Placement) HowManyMore(w Workload) (pods int, short Shortage, why strin
 		}
 	}
 	if !exact {
-		pods -= wide.of(pods)
+		pods -= margin.Of(pods)
 	}
 	return pods, short, why
 }
@@ -153,7 +156,7 @@ func (p *Placement) More() []int {
 			}
 		}
 		if !p.exact || len(w.hard) > 1 {
-			least -= wide.of(least)
+			least -= p.lossy.Of(least)
 		}
 		out[i] = least
 	}

@@ -14,18 +14,42 @@ import (
 	"github.com/droverctl/drover/provision/internal/placement/schedtest"
 )
 
+// kind is a way to draw a set, and what is asked of the claim about it.
+type kind struct {
+	name   string
+	draw   drawSet
+	soaked int // sets when soaking, beside one otherwise
+	gap    int // what the claim may be below the least that is placed, in percent of that
+	// How often the scheduler gets the worst orders again before the gap is judged: the
+	// claim is about the worst that can be, and which of equal nodes the scheduler takes
+	// makes up to a tenth of a difference to what one order of coarse pods comes to.
+	throws int
+}
+
+func kinds() []kind {
+	return []kind{
+		{name: "identical", draw: identicalSet, soaked: 30},
+		{name: "ordinary", draw: ordinarySet, soaked: 30, gap: 5},
+		{name: "coarse", draw: coarseSet, soaked: 10, gap: 10, throws: 3},
+	}
+}
+
 // judged is a cluster, and what was placed there by the scheduler.
 type judged struct {
+	kind
 	t         *testing.T
 	server    *schedtest.Server
 	nodes     []placement.Node
 	workloads []placement.Workload
 	lost      string // the node that is removed
+	worst     float64
 }
 
 // What the model says is what the real scheduler does, before and after a node is
-// removed: of identical pods exactly, of mixed ones never less and at most 5 % more
-// in the worst order.
+// removed: of identical pods exactly; of mixed ones never less in any of three orders,
+// the worst that is known, that for the loss and a random one, and not much more in the
+// worst of them: at most 5 % where no pod is larger than an eighth of the smallest node,
+// and at most 10 % where they may be of any size.
 func TestRealScheduler(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out what needs a real kube-scheduler")
@@ -39,29 +63,35 @@ func TestRealScheduler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed, sets := uint64(time.Now().UnixNano()), 2
+	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("DROVER_SEED"); s != "" {
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if os.Getenv("DROVER_SOAK") != "" {
-		sets = 30
-	}
 	t.Logf("DROVER_SEED=%d", seed)
-	for set := range sets {
-		for kind, draw := range []func(*rand.Rand) ([]placement.Node, []placement.Workload){identicalSet, mixedSet} {
-			r := rand.New(rand.NewPCG(seed, uint64(2*set+kind)))
-			nodes, workloads := draw(r)
-			t.Run(fmt.Sprintf("set %d of %d workloads", set, len(workloads)-1), func(t *testing.T) {
-				j := judged{t, server, nodes, workloads, "n1"}
-				j.compare(r)
-			})
+	for number, k := range kinds() {
+		sets, passed, gap := 1, 0, 0.0
+		if os.Getenv("DROVER_SOAK") != "" {
+			sets = k.soaked
 		}
+		for set := range sets {
+			r := rand.New(rand.NewPCG(seed, uint64(len(kinds())*set+number)))
+			nodes, workloads := k.draw(r)
+			j := judged{kind: k, server: server, nodes: nodes, workloads: workloads, lost: "n1"}
+			if t.Run(fmt.Sprintf("%s set %d of %d workloads", k.name, set, len(workloads)-1), func(t *testing.T) {
+				j.t = t
+				j.compare(r)
+			}) {
+				passed++
+			}
+			gap = max(gap, j.worst)
+		}
+		t.Logf("%s: %d of %d sets passed, the worst gap is %.1f %%", k.name, passed, sets, gap)
 	}
 }
 
-func (j judged) compare(r *rand.Rand) {
+func (j *judged) compare(r *rand.Rand) {
 	p := placement.Place(append(slices.Clip(j.nodes), schedtest.Last()), j.workloads)
 	said := p.Result()
 	after, err := p.Remove(j.lost)
@@ -84,23 +114,17 @@ func (j judged) compare(r *rand.Rand) {
 		shuffled(mixed)
 		submit(mixed, shuffled)
 	}
-	// The claim is about the worst that can be, and which of equal nodes the scheduler
-	// takes makes up to a tenth of a difference to what one order comes to: it gets the
-	// worst orders more often, each time from another node on, before the gap is judged.
-	for k := 0; !said.Exact && k < throws; k++ {
-		switch o := lossy[k%len(lossy)]; {
-		case far(said, before):
-			submit(worst[k%len(worst)], by(o.Again))
-		case far(after, then):
+	for n := 0; !said.Exact && n < j.throws; n++ {
+		switch o := lossy[n%len(lossy)]; {
+		case far(said, before, j.gap):
+			submit(worst[n%len(worst)], by(o.Again))
+		case far(after, then, j.gap):
 			submit(o.Before, by(o.Again))
 		}
 	}
 	j.judge("all nodes", said, before)
 	j.judge("without "+j.lost, after, then)
 }
-
-// throws are as many as one set in a thousand needs.
-const throws = 12
 
 // by brings workloads' names in the order of others.
 func by(order []string) func([]string) {
@@ -109,16 +133,17 @@ func by(order []string) func([]string) {
 	}
 }
 
-// far reports whether the least that was placed is more than 5 % above what was said.
-func far(said placement.Result, placed []int) bool {
+// far reports whether what was said is more than so many percent below the least that was
+// placed.
+func far(said placement.Result, placed []int, percent int) bool {
 	least := slices.Min(placed)
-	return (least-said.Placed)*20 > least
+	return (least-said.Placed)*100 > least*percent
 }
 
 // submit has the scheduler place pods in an order, and then without a node those that
 // were there again, in the order that again brings them in; it says how many have a
 // place.
-func (j judged) submit(order []string, again func([]string)) (before, after int) {
+func (j *judged) submit(order []string, again func([]string)) (before, after int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	must := func(err error) {
@@ -139,7 +164,7 @@ func (j judged) submit(order []string, again func([]string)) (before, after int)
 	return before, j.replicas(placed)
 }
 
-func (j judged) replicas(placed map[string]int) (sum int) {
+func (j *judged) replicas(placed map[string]int) (sum int) {
 	for _, w := range j.workloads {
 		if !w.DaemonSet {
 			sum += placed[w.Name]
@@ -148,15 +173,18 @@ func (j judged) replicas(placed map[string]int) (sum int) {
 	return sum
 }
 
-func (j judged) judge(when string, said placement.Result, placed []int) {
+func (j *judged) judge(when string, said placement.Result, placed []int) {
 	j.t.Logf("%s: of %d pods drover says %d, the scheduler placed %v", when, said.Wanted, said.Placed, placed)
+	if least := slices.Min(placed); least > 0 {
+		j.worst = max(j.worst, 100*float64(least-said.Placed)/float64(least))
+	}
 	switch {
 	case said.Exact && slices.ContainsFunc(placed, func(n int) bool { return n != said.Placed }):
 		j.t.Errorf("%s: not the same", when)
 	case said.Placed > slices.Min(placed):
 		j.t.Errorf("%s: drover claims more than is placed", when)
-	case far(said, placed):
-		j.t.Errorf("%s: more than 5 %% less than is placed", when)
+	case far(said, placed, j.gap):
+		j.t.Errorf("%s: more than %d %% less than is placed", when, j.gap)
 	}
 	if j.t.Failed() {
 		j.t.Logf("nodes %+v", j.nodes)

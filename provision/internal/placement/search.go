@@ -24,6 +24,7 @@ const (
 type situation struct {
 	*state
 	pods []int
+	of   int // the run that led to it: those of the same differ by chance
 }
 
 // run is what became of one order.
@@ -31,8 +32,9 @@ type run struct {
 	*state
 	from   situation
 	order  order
-	placed int // replicas: no pods of DaemonSets
-	slack  int // when all were placed: for how many more of each workload, at least; counted up to the wide margin
+	others []*state // what the same order came to as well
+	placed int      // replicas: no pods of DaemonSets
+	slack  int      // when all were placed: for how many more of each workload, at least; counted up to the widest margin
 }
 
 // worse puts the run first that leaves more pods out or, where none are left out,
@@ -77,24 +79,36 @@ func search(from []situation, wanted, budget int) (worst, plain []*run) {
 			runs = runs[:min(len(runs), doubted)]
 		}
 		for i, r := range runs[:min(len(runs), doubted)] {
-			runs[i] = r.typical(dice, wanted)
+			runs[i] = r.typical(from, dice, wanted)
 		}
 		slices.SortStableFunc(runs, worse)
 	}
 	return runs[:min(len(runs), kept)], plain
 }
 
-// typical is the worst of a few outcomes of the same order. The worst of all that were
-// tried owes too much to chance, which may take the scheduler's choice among equal
-// nodes either way.
-func (r *run) typical(dice *rand.Rand, wanted int) *run {
+// typical is the worst of a few outcomes of the same order, in situations that are like
+// its own but for chance. The worst of all that were tried owes too much to chance, which
+// may take the scheduler's choice among equal nodes either way.
+func (r *run) typical(from []situation, dice *rand.Rand, wanted int) *run {
+	var like []situation
+	for _, f := range from {
+		if f.of == r.from.of {
+			like = append(like, f)
+		}
+	}
 	var all []*run
-	for range rolls {
+	for k := range rolls {
 		o := r.order
 		o.dice = dice.Uint64()
-		all = append(all, r.from.submit(o, wanted))
+		all = append(all, like[k%len(like)].submit(o, wanted))
 	}
-	return slices.MinFunc(all, worse)
+	worst := slices.MinFunc(all, worse)
+	for _, o := range all {
+		if o != worst {
+			worst.others = append(worst.others, o.state)
+		}
+	}
+	return worst
 }
 
 // atOnce does n things on all processors.
@@ -134,7 +148,7 @@ func (s situation) submit(o order, wanted int) *run {
 		}
 	}
 	if missing == 0 {
-		r.slack = r.room(wide.of(wanted))
+		r.slack = r.room(AfterLossCoarse.Of(wanted))
 	}
 	return r
 }

@@ -7,7 +7,10 @@ import (
 	"github.com/droverctl/drover/provision/internal/placement"
 )
 
-// nodes are a few random ones, of one to three sizes in one to four domains, with a
+// drawSet makes up nodes, and workloads for them.
+type drawSet func(*rand.Rand) ([]placement.Node, []placement.Workload)
+
+// randomNodes are a few random ones, of one to three sizes in one to four domains, with a
 // tainted master and now and then a cordoned one.
 func randomNodes(r *rand.Rand) []placement.Node {
 	domains := 1 + r.IntN(4)
@@ -73,28 +76,44 @@ func open(nodes []placement.Node) (sum placement.Resources) {
 	return sum
 }
 
+// ordinarySet is a mixed set in which no pod asks for more than an eighth of the CPU or of
+// the memory of the smallest node. That is what planning advises: with larger pods, of which
+// only a few go on a node, the last part of each node is wasted or not as it comes, and no
+// number says in advance what fits.
+func ordinarySet(r *rand.Rand) ([]placement.Node, []placement.Workload) { return mixedSet(r, 8) }
+
+// coarseSet is a mixed set whose pods may be as large as the smallest node, and larger: what is
+// placed may differ by a tenth from one order, or one fall of the dice, to the other.
+func coarseSet(r *rand.Rand) ([]placement.Node, []placement.Workload) { return mixedSet(r, 0) }
+
 // mixedSet is workloads that together ask for 80 to 130 % of the scarcest resource, in
 // so many pods that one is less than a hundredth, and no more than a test has time for.
-func mixedSet(r *rand.Rand) ([]placement.Node, []placement.Workload) {
+// When parts is not 0, no pod asks for more than one of so many parts of the smallest node,
+// and of those that find a place one is less than a hundredth, too.
+func mixedSet(r *rand.Rand, parts int64) ([]placement.Node, []placement.Workload) {
 	for {
-		nodes, workloads := anySet(r)
+		nodes, workloads := anySet(r, parts)
 		pods := 0
 		for _, w := range workloads {
 			pods += w.Replicas
 		}
-		if pods >= 150 && pods <= 400 {
+		switch {
+		case pods < 150 || pods > 400:
+		case parts > 0 && placement.Place(nodes, workloads).Result().Placed < 100:
+		default:
 			return nodes, workloads
 		}
 	}
 }
 
-func anySet(r *rand.Rand) ([]placement.Node, []placement.Workload) {
+func anySet(r *rand.Rand, parts int64) ([]placement.Node, []placement.Workload) {
 	nodes := randomNodes(r)
 	workloads := []placement.Workload{}
 	var asked placement.Resources
 	hard := false
 	for i := range 2 + r.IntN(5) {
 		w := randomWorkload(r, fmt.Sprintf("w%d", i))
+		w.Requests = small(w.Requests, nodes, parts)
 		// One domain that is full stops a workload with a hard rule everywhere: whether
 		// that comes early or late is up to the scheduler's dice when several compete, or
 		// when the domains are hosts, and what is placed varies by a third.
@@ -114,6 +133,19 @@ func anySet(r *rand.Rand) ([]placement.Node, []placement.Workload) {
 		workloads[i].Replicas = max(1, int(float64(workloads[i].Replicas)*fill/most))
 	}
 	return nodes, append(workloads, randomDaemon(r))
+}
+
+// small halves requests until they are no more than one of some parts of every node.
+func small(asked placement.Resources, nodes []placement.Node, parts int64) placement.Resources {
+	for _, n := range nodes {
+		for asked.CPU*parts > n.Allocatable.CPU {
+			asked.CPU /= 2
+		}
+		for asked.Memory*parts > n.Allocatable.Memory {
+			asked.Memory /= 2
+		}
+	}
+	return asked
 }
 
 // identicalSet is more pods of one workload than there is room for, most of the time.
