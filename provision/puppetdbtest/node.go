@@ -19,7 +19,7 @@ type Node struct {
 	Cached               string // not_used, explicitly_requested, on_failure; null when empty
 }
 
-// Host is a node as an agent on a Debian machine makes it, a minute ago: of a cluster,
+// Host is a node as an agent on a Debian machine makes it, a minute and a half ago: of a cluster,
 // with a role, an address and SSH host keys.
 func Host(certname, cluster, role, address string, keys ...[]byte) Node {
 	short, domain, _ := strings.Cut(certname, ".")
@@ -44,7 +44,7 @@ func Host(certname, cluster, role, address string, keys ...[]byte) Node {
 			"kernel": "Linux",
 			"ssh":    ssh,
 		},
-		FactsAt: time.Now().Add(-time.Minute), Report: "unchanged", Cached: "not_used",
+		FactsAt: time.Now().Add(-90 * time.Second), Report: "unchanged", Cached: "not_used",
 	}
 }
 

@@ -63,7 +63,7 @@ puppetdb {
 		return list
 	}
 	old, differs, off := nodes(), nodes(), nodes()
-	old[1].FactsAt = time.Now().Add(-3 * time.Hour)
+	old[1].FactsAt = time.Now().Add(-3*time.Hour - 30*time.Second)
 	differs[1] = puppetdbtest.Host("kube-node-1.example.net", "one", "x", "192.0.2.1", keys[2])
 	off[1].Deactivated = time.Now()
 	for name, c := range map[string]struct {

@@ -165,6 +165,18 @@ func TestStale(t *testing.T) {
 	}
 }
 
+// A failure domain that is not told is asked for once: what was known is still so.
+func TestNoFailureDomain(t *testing.T) {
+	n := node(1)
+	delete(n.Extensions, "pp_zone")
+	if got := kinds(take(t, asked(t, nil, n)), n.Certname); !slices.Equal(got, []intake.Kind{intake.NoFailureDomain}) {
+		t.Errorf("new: %v", got)
+	}
+	if got := kinds(take(t, asked(t, []inventory.Host{row(1)}, n)), n.Certname); len(got) > 0 {
+		t.Errorf("known: %v", got)
+	}
+}
+
 // Hosts that PuppetDB has lost keep their rows, whatever became of them there.
 func TestAbsenceTakesNothingAway(t *testing.T) {
 	gone, elsewhere, silent := node(2), node(3), node(4)

@@ -28,6 +28,8 @@ func rsa() []byte {
 	return []byte("\x00\x00\x00\x07ssh-rsa\x00\x00\x00\x03\x01\x00\x01\x00\x00\x00\x01\x07")
 }
 
+func ecdsa() []byte { return []byte("\x00\x00\x00\x13ecdsa-sha2-nistp256\x00\x00\x00\x08nistp256") }
+
 func access(s *puppetdbtest.Server) puppetdb.Access {
 	return puppetdb.Access{URL: s.URL, Cert: s.Cert, Key: s.Key, CA: s.CA}
 }
@@ -49,7 +51,7 @@ func hosts(c *puppetdb.Client, others ...string) ([]puppetdb.Node, map[string]pu
 
 func TestHosts(t *testing.T) {
 	ago := time.Now().Add(-time.Hour)
-	failed := puppetdbtest.Host("n3.example.net", "prod1", "kube_node", "10.90.0.23", rsa(), ed25519(0))
+	failed := puppetdbtest.Host("n3.example.net", "prod1", "kube_node", "10.90.0.23", rsa(), ed25519(0), ecdsa())
 	failed.Report, failed.NoopPending, failed.Cached = "failed", true, "on_failure"
 	off, expired := puppetdbtest.Host("n2.example.net", "prod1", "kube_node", "10.90.0.22"), puppetdbtest.Host("n1.example.net", "prod1", "kube_node", "10.90.0.21")
 	off.Deactivated, expired.Expired = ago, ago
@@ -91,7 +93,7 @@ func TestHosts(t *testing.T) {
 				t.Errorf("%+v", statuses)
 			}
 			keys := nodes[2].Keys()
-			if len(keys) != 2 || string(keys[0].Blob) != string(ed25519(0)) || keys[0].Type != "ssh-ed25519" || keys[1].Type != "ssh-rsa" {
+			if len(keys) != 3 || string(keys[0].Blob) != string(ed25519(0)) || keys[0].Type != "ssh-ed25519" || keys[1].Type != "ecdsa-sha2-nistp256" || keys[2].Type != "ssh-rsa" {
 				t.Errorf("%v", keys)
 			}
 			if age := time.Since(nodes[2].FactsAt); age < 50*time.Second || age > 2*time.Minute {
