@@ -168,7 +168,7 @@ func answer(entity string, r *http.Request, nodes []Node) ([]any, error) {
 	}
 	for name := range body {
 		if name != "query" {
-			return nil, fmt.Errorf("Unsupported query parameter '%s'", name) //nolint:staticcheck // as PuppetDB has it
+			return nil, fmt.Errorf("unsupported query parameter '%s'", name)
 		}
 	}
 	q, err := parse(entity, body["query"])

@@ -119,8 +119,8 @@ func ParseTitles(from io.Reader) ([]Resource, error) {
 	var out []Resource
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
-		kind, title, ok := strings.Cut(strings.TrimSpace(lines.Text()), "[")
-		if title, ok = strings.CutSuffix(title, "]"); ok && kind != "" {
+		kind, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), "[")
+		if title, whole := strings.CutSuffix(rest, "]"); whole && kind != "" {
 			out = append(out, Resource{Type: capital(kind), Title: title, Bare: true})
 		}
 	}

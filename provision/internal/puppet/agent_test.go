@@ -288,7 +288,7 @@ func TestARunningAgentIsWaitedFor(t *testing.T) {
 	hold := holdOf(1, &said)
 	waited := 0
 	hold.Waiting = func(text string) {
-		if waited++; text != fmt.Sprintf("Puppet's agent on node runs (pid %d)", agent.Process.Pid) || ByRun(m.reason()) != hold.Run.ID {
+		if waited++; text != fmt.Sprintf("the agent of Puppet on node runs (pid %d)", agent.Process.Pid) || ByRun(m.reason()) != hold.Run.ID {
 			t.Errorf("%q, while it is disabled for %q", text, m.reason())
 		}
 		agent.Process.Kill()

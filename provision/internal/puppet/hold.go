@@ -110,7 +110,7 @@ func (o Hold) idle(ctx context.Context, h host.Reader, a Agent, now State) error
 				return err
 			}
 			if l.Running() && !o.Caller.Is(l.State) {
-				return fmt.Errorf("Puppet's agent on %s runs (pid %d)", h.Name(), l.PID)
+				return fmt.Errorf("the agent of Puppet on %s runs (pid %d)", h.Name(), l.PID)
 			}
 			return nil
 		},
