@@ -53,8 +53,9 @@ soak: build ## the lab suites with full counts, and a simulated fleet disturbed 
 	DROVER=$(CURDIR)/bin/drover DROVER_SOAK=1 $(GO) test -count=1 -v -timeout 120m -run Disturbed ./cmd/drover/fleetbench
 	$(LAB_ENV) DROVER_SOAK=1 $(GO) test -count=1 -p 1 -v -timeout 120m $(SUITES)
 
-bench: build ## figures: simulated fleets of a thousand hosts, real sshds, Ansible's time beside drover's; how long labs and clusters take to come up, by phase, what they use, and kubeadm's time beside drover's
+bench: build ## figures: simulated fleets of a thousand hosts, capacity of five thousand, real sshds, Ansible's time beside drover's; how long labs and clusters take to come up, by phase, what they use, and kubeadm's time beside drover's
 	DROVER=$(CURDIR)/bin/drover $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/drover/fleetbench
+	$(GO) test -count=1 -run '^$$' -bench . -benchtime 3x -timeout 60m ./provision/internal/capacity
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/drover-lab/labtest
 	$(LAB_ENV) $(GO) test -count=1 -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/drover/labtest
 

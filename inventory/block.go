@@ -28,6 +28,7 @@ type decoder struct {
 	// incomplete: some of the inventory could not be read, so that what looks
 	// missing from it may stand there.
 	incomplete bool
+	part       bool // more of the inventory is yet to come
 }
 
 func newDecoder() *decoder {

@@ -40,6 +40,8 @@ type Cluster struct {
 	Capacity    Capacity  `json:"capacity"`
 	Preflight   Preflight `json:"preflight"`
 	Packages    Packages  `json:"packages"`
+	PuppetDB    PuppetDB  `json:"puppetdb,omitzero"`
+	Puppet      Puppet    `json:"puppet"`
 	BigIPs      []BigIP   `json:"bigips"`
 	KubeMasters []Host    `json:"kube_masters"`
 	KubeNodes   []Host    `json:"kube_nodes"`
@@ -86,11 +88,21 @@ func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Secon
 
 // Capacity is what the cluster must be able to hold.
 type Capacity struct {
-	Where     Where      `json:"-"`
-	Profile   string     `json:"profile"`
-	Tolerate  int        `json:"tolerate"` // failure domains that may be lost; see Where.Written for whether it was asked for
-	Workloads []Workload `json:"workloads,omitempty"`
+	Where    Where  `json:"-"`
+	Profile  string `json:"profile"`
+	Tolerate int    `json:"tolerate"` // failure domains that may be lost; see Where.Written for whether it was asked for
+	// Reservation is the model by which kubelets keep back what is not for pods; "" and
+	// "none" leave that to what is said of the kubelet.
+	Reservation string     `json:"reservation,omitempty"`
+	Workloads   []Workload `json:"workloads,omitempty"`
+	// Thresholds are set instead of drover's, Waivers are of checks that FAIL or warn
+	// and are borne.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
+	Waivers    []Waiver    `json:"waivers,omitempty"`
 }
+
+// Reserves reports whether kubelets keep back what a model says.
+func (c Capacity) Reserves() bool { return c.Reservation != "" && c.Reservation != "none" }
 
 // Workload is one promised load.
 type Workload struct {
@@ -123,6 +135,7 @@ type Host struct {
 	Name          string            `json:"name"`
 	Address       netip.Addr        `json:"address"`
 	FailureDomain string            `json:"failure_domain,omitempty"`
+	Certname      string            `json:"certname,omitempty"` // in Puppet: whose facts speak for the host
 	Labels        map[string]string `json:"labels,omitempty"`
 	Taints        []Taint           `json:"taints,omitempty"` // a master's own unless written
 	SSH           SSH               `json:"ssh"`              // the cluster's with the host's own over it

@@ -42,7 +42,9 @@ const (
 	CodeNotPinned          = "inventory-not-pinned"
 	CodeRouteReflectors    = "inventory-route-reflectors"
 	CodeWaiver             = "inventory-waiver" // of a check or a host there is not, or told twice
-	CodeWait               = "inventory-wait"   // a wait for what drover does itself
+	CodeThreshold          = "inventory-threshold"
+	CodeDate               = "inventory-date"
+	CodeWait               = "inventory-wait" // a wait for what drover does itself
 	CodeURL                = "inventory-url"
 	CodeHostKey            = "inventory-host-key"
 	CodeTaint              = "inventory-taint"
@@ -53,4 +55,6 @@ const (
 	CodeVariableUnset      = "inventory-variable-unset"
 	CodeUnknownVariable    = "inventory-unknown-variable"
 	CodeCircle             = "inventory-circle"
+	CodeCertname           = "inventory-certname"
+	CodeFact               = "inventory-fact" // a path that leads to no fact
 )

@@ -105,12 +105,14 @@ type CoreDNS struct {
 
 // Calico is the pod network.
 type Calico struct {
-	Where           Where    `json:"-"`
-	Version         string   `json:"version"`
-	ASNumber        uint32   `json:"as_number"`  // of the cluster
-	BlockSize       int      `json:"block_size"` // prefix length of a node's share of the pod network
-	Topology        Topology `json:"topology"`
-	RouteReflectors []string `json:"route_reflectors,omitempty"` // hosts; only with that topology
+	Where     Where  `json:"-"`
+	Version   string `json:"version"`
+	ASNumber  uint32 `json:"as_number"`  // of the cluster
+	BlockSize int    `json:"block_size"` // prefix length of a node's share of the pod network
+	// MaxBlocksPerHost is how many blocks one host may take; 0 leaves it at Calico's own 20.
+	MaxBlocksPerHost int      `json:"max_blocks_per_host,omitempty"`
+	Topology         Topology `json:"topology"`
+	RouteReflectors  []string `json:"route_reflectors,omitempty"` // hosts; only with that topology
 }
 
 // Topology is who speaks BGP with whom inside the cluster.

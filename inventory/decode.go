@@ -45,6 +45,10 @@ func (d *decoder) blocks(f *block) {
 		case packagesSpec.kind:
 			c.Packages.Where = b.where
 			b.flag("install", &c.Packages.Install)
+		case puppetdbSpec.kind:
+			b.puppetdb(&c.PuppetDB)
+		case puppetSpec.kind:
+			b.puppet(&c.Puppet)
 		case bigipSpec.kind:
 			c.BigIPs = append(c.BigIPs, b.bigip())
 		case string(RoleMaster):
@@ -129,21 +133,6 @@ func (b *block) bigip() BigIP {
 	return f5
 }
 
-func (b *block) capacity(c *Capacity) {
-	c.Where = b.where
-	choice(b, "profile", &c.Profile, "lean", "standard", "large")
-	number(b, "tolerate", &c.Tolerate, counts)
-	names := map[string]diag.Range{}
-	b.each(map[string]diag.Range{}, func(inner *block, _ bool) {
-		w := Workload{Where: inner.where, Name: inner.name}
-		number(inner, "replicas", &w.Replicas, counts)
-		inner.cpu("cpu", &w.CPU)
-		inner.memory("memory", &w.Memory)
-		b.d.unique(names, inner.spec.kind, w.Name, w.Where)
-		c.Workloads = append(c.Workloads, w)
-	})
-}
-
 // hosts is the machine of a block or, with for_each, one for each of its rows.
 func (b *block) hosts(r Role) []Host {
 	var hosts []Host
@@ -155,6 +144,7 @@ func (b *block) host(r Role) Host {
 	h := Host{Where: b.where, Role: r, Name: b.name}
 	b.address("address", &h.Address)
 	b.failureDomain("failure_domain", &h.FailureDomain)
+	b.certname("certname", &h.Certname)
 	b.labels("labels", &h.Labels)
 	b.taints("taints", &h.Taints)
 	b.each(map[string]diag.Range{}, func(inner *block, first bool) {

@@ -76,6 +76,7 @@ func (b *block) calico(c *Calico) {
 	b.version("version", &c.Version)
 	number(b, "as_number", &c.ASNumber, asNumbers)
 	number(b, "block_size", &c.BlockSize, blockSizes)
+	number(b, "max_blocks_per_host", &c.MaxBlocksPerHost, atLeastOne)
 	choice(b, "topology", &c.Topology, TopologyMesh, TopologyRouteReflectors)
 	if list, ok := b.texts("route_reflectors"); ok {
 		c.RouteReflectors = list

@@ -39,6 +39,7 @@ func defaults(s sources) *Cluster {
 		CoreDNS:     CoreDNS{Version: "1.14.7", Replicas: 2},
 		Calico:      Calico{Version: "3.30.1", ASNumber: 64512, BlockSize: 26, Topology: TopologyMesh},
 		Capacity:    Capacity{Profile: "standard"},
+		Puppet:      Puppet{Disable: true, Wait: 5 * 60, Hold: 60 * 60},
 		sources:     s,
 	}
 }
@@ -56,6 +57,9 @@ func (d *decoder) fill(c *Cluster) {
 	}
 	if !c.Artifacts.Where.Written("lock") {
 		c.Artifacts.Lock = filepath.Join(filepath.Dir(c.Where.Block.File), lockFile)
+	}
+	if c.PuppetDB.URL != "" && !c.PuppetDB.Where.Written("cluster") {
+		c.PuppetDB.Cluster = c.Name
 	}
 	for i := range c.BigIPs {
 		f5 := &c.BigIPs[i]
@@ -87,7 +91,7 @@ func (c *Cluster) wheres() []*Where {
 	return []*Where{
 		&c.API.Where, &c.SSH.Where, &c.Artifacts.Where, &c.Etcd.Where, &c.Containerd.Where, &c.Runc.Where,
 		&c.CNI.Where, &c.Pause.Where, &c.Kubelet.Where, &c.KubeProxy.Where, &c.APIServer.Where,
-		&c.ControllerManager.Where, &c.Scheduler.Where, &c.CoreDNS.Where, &c.Calico.Where, &c.Capacity.Where, &c.Preflight.Where, &c.Packages.Where,
+		&c.ControllerManager.Where, &c.Scheduler.Where, &c.CoreDNS.Where, &c.Calico.Where, &c.Capacity.Where, &c.Preflight.Where, &c.Packages.Where, &c.Puppet.Where,
 	}
 }
 

@@ -18,6 +18,8 @@
 //	decode.go      the blocks to the Cluster
 //	defaults.go    what is not written
 //	validate.go    what can only be seen over the whole Cluster
+//	partial.go     an inventory without, or with another, part of it
+//	generated.go   rows that are written by drover
 //
 // Reading never stops at the first mistake: whatever can be read is read, and
 // every mistake is one diag.Problem with a stable Code and a fix. A mistake is

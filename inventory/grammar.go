@@ -10,7 +10,7 @@ var rootSpec = blockSpec{blocks: []blockSpec{
 	etcdSpec, componentSpec("runc", `"1.3.6"`), componentSpec("cni", `"1.9.1"`), componentSpec("pause", `"3.10.1"`),
 	containerdSpec, kubeletSpec, kubeProxySpec,
 	programSpec("apiserver"), programSpec("controller_manager"), programSpec("scheduler"),
-	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
+	corednsSpec, calicoSpec, bigipSpec, capacitySpec, preflightSpec, packagesSpec, puppetSpec, puppetdbSpec, hostSpec(RoleMaster), hostSpec(RoleNode),
 }}
 
 var variableSpec = blockSpec{
@@ -120,6 +120,7 @@ func programSpec(kind string) blockSpec {
 var calicoSpec = componentSpec("calico", `"3.30.1"`,
 	attrSpec{name: "as_number", example: `64512`},
 	attrSpec{name: "block_size", example: `26`},
+	attrSpec{name: "max_blocks_per_host", example: `20`},
 	attrSpec{name: "topology", example: `"mesh"`},
 	attrSpec{name: "route_reflectors", example: `["kube-node-1", "kube-node-2"]`},
 )
@@ -144,8 +145,25 @@ var capacitySpec = blockSpec{
 	attrs: []attrSpec{
 		{name: "profile", example: `"standard"`},
 		{name: "tolerate", example: `1`},
+		{name: "reservation", example: `"gdc"`},
 	},
-	blocks: []blockSpec{workloadSpec},
+	blocks: []blockSpec{workloadSpec, thresholdSpec, expiringWaiveSpec},
+}
+
+// thresholdSpec is named after the check whose thresholds it sets.
+var thresholdSpec = blockSpec{
+	kind: "threshold", named: true, several: true,
+	attrs: []attrSpec{
+		{name: "warn", example: `80`},
+		{name: "fail", example: `100`},
+	},
+}
+
+// expiringWaiveSpec is of capacity, where what is borne is borne for a time: what is to
+// be borne for good is another threshold.
+var expiringWaiveSpec = blockSpec{
+	kind: "waive", named: true, several: true,
+	attrs: append(slices.Clone(waiveSpec.attrs), attrSpec{name: "expires", example: `"2027-01-31"`, required: true}),
 }
 
 var workloadSpec = blockSpec{
@@ -170,12 +188,41 @@ var waiveSpec = blockSpec{
 
 var packagesSpec = blockSpec{kind: "packages", attrs: []attrSpec{{name: "install", example: `true`}}}
 
+var puppetdbSpec = blockSpec{
+	kind: "puppetdb",
+	attrs: []attrSpec{
+		{name: "url", example: `"https://puppetdb.example.net:8081"`, required: true},
+		{name: "cert", example: `"/var/lib/puppet/ssl/certs/admin.example.net.pem"`},
+		{name: "key", example: `"/var/lib/puppet/ssl/private_keys/admin.example.net.pem"`},
+		{name: "ca", example: `"/var/lib/puppet/ssl/certs/ca.pem"`},
+		{name: "cluster", example: `"prod1"`},
+		{name: "master_role", example: `"kube_master"`},
+		{name: "node_role", example: `"kube_node"`},
+		{name: "name", example: `"certname"`},
+		{name: "address", example: `"facts.networking.ip"`},
+		{name: "failure_domain", example: `"trusted.extensions.pp_zone"`},
+		{name: "max_age", example: `"2h"`},
+		{name: "host_keys", example: `true`},
+		{name: "ignore", example: `["kube-node-9.example.net"]`},
+	},
+}
+
+var puppetSpec = blockSpec{
+	kind: "puppet",
+	attrs: []attrSpec{
+		{name: "disable", example: `true`},
+		{name: "wait", example: `"5m"`},
+		{name: "hold", example: `"1h"`},
+	},
+}
+
 func hostSpec(r Role) blockSpec {
 	return blockSpec{
 		kind: string(r), named: true, several: true,
 		attrs: []attrSpec{
 			{name: "address", example: `"10.90.0.11"`, required: true},
 			{name: "failure_domain", example: `"esx-01"`},
+			{name: "certname", example: `"kube-node-1.example.net"`},
 			{name: "labels", example: `{ tier = "web" }`},
 			{name: "taints", example: `["dedicated=gpu:NoSchedule"]`},
 			{name: "for_each", example: `{ "1" = "10.90.0.21" }`},

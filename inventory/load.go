@@ -37,10 +37,13 @@ func Load(paths ...string) (*Cluster, diag.Problems) { return Options{}.Load(pat
 
 // Load is the function Load with values for the inventory's variables.
 func (o Options) Load(paths ...string) (*Cluster, diag.Problems) {
-	d := newDecoder()
+	return newDecoder().loadPaths(o, paths)
+}
+
+func (d *decoder) loadPaths(o Options, paths []string) (*Cluster, diag.Problems) {
 	var files []file
-	for _, name := range d.list(paths) {
-		src, err := readFile(name)
+	for _, name := range o.among(d.list(paths), paths) {
+		src, err := o.readFile(name)
 		if err != nil {
 			d.unreadable(name, err)
 			continue
@@ -65,6 +68,7 @@ func (d *decoder) load(o Options, files []file) (*Cluster, diag.Problems) {
 		d.validate()
 	}
 	d.tellOnce()
+	d.passOver()
 	d.problems.Sort()
 	d.sources.quote(d.problems)
 	if d.problems.HasErrors() {
@@ -189,7 +193,11 @@ func readFile(name string) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
-		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("larger than %d KiB", maxFile>>10)}
+		err = tooLarge(name)
 	}
 	return b, err
+}
+
+func tooLarge(name string) error {
+	return &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("larger than %d KiB", maxFile>>10)}
 }

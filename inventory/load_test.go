@@ -95,12 +95,17 @@ func full() *Cluster {
 		},
 		Capacity: Capacity{Profile: "large", Tolerate: 2, Workloads: []Workload{
 			{Name: "web", Replicas: 120, CPU: 500, Memory: 512 << 20},
+		}, Thresholds: []Threshold{
+			{Check: "mesh-size", Warn: figure(60), Fail: figure(90.5)},
+		}, Waivers: []Waiver{
+			{Check: "pods-per-host", Hosts: []string{"kube-node-1"}, Reason: "it was proven with 250 on this machine", Expires: "2027-01-31"},
 		}},
 		Preflight: Preflight{Waivers: []Waiver{
 			{Check: "swap-on", Reason: "it is encrypted, and the kubelets are told to bear it"},
 			{Check: "port-taken", Hosts: []string{"kube-node-1"}, Reason: "an exporter that moves away next week"},
 		}},
 		Packages: Packages{Install: true},
+		Puppet:   Puppet{Disable: false, Wait: 600, Hold: 7200},
 		BigIPs: []BigIP{
 			{
 				Name: "f5-a", PeerAddress: netip.MustParseAddr("10.90.0.5"), ASNumber: 64513,
@@ -116,12 +121,21 @@ func full() *Cluster {
 		KubeNodes: []Host{{
 			Role: RoleNode, Name: "kube-node-1",
 			Address: netip.MustParseAddr("10.90.0.21"), FailureDomain: "esx-02",
-			Labels: map[string]string{"tier": "web", "example.net/rack": "B2"},
-			Taints: []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
-			SSH:    own, Kubelet: big,
+			Labels:   map[string]string{"tier": "web", "example.net/rack": "B2"},
+			Taints:   []Taint{{"dedicated", "gpu", "NoSchedule"}, {"spot", "", "NoExecute"}},
+			Certname: "kube-node-1.example.net",
+			SSH:      own, Kubelet: big,
 		}},
+		PuppetDB: PuppetDB{
+			URL: "https://puppetdb.example.net:8081", Cert: "testdata/admin.pem", Key: "/etc/drover/admin.key", CA: "~/ca.pem",
+			Cluster: "production", MasterRole: "k8s::master", NodeRole: "k8s::node", Name: NameHostname,
+			Address: "facts.networking.interfaces.bond0.ip", FailureDomain: "facts.esx_host", MaxAge: 5400, HostKeys: true,
+			Ignore: []string{"kube-node-9.example.net"},
+		},
 	}
 }
+
+func figure(f float64) *float64 { return &f }
 
 // Names, addresses and blocks are all that a lab needs; the rest has defaults.
 func TestDefaults(t *testing.T) {
@@ -180,10 +194,16 @@ func places(c *Cluster) []place {
 		{"etcd", c.Etcd.Where}, {"containerd", c.Containerd.Where}, {"kubelet", c.Kubelet.Where},
 		{"kube_proxy", c.KubeProxy.Where}, {"apiserver", c.APIServer.Where}, {"coredns", c.CoreDNS.Where},
 		{"calico", c.Calico.Where}, {"capacity", c.Capacity.Where},
-		{"packages", c.Packages.Where},
+		{"packages", c.Packages.Where}, {"puppet", c.Puppet.Where}, {"puppetdb", c.PuppetDB.Where},
 	}
 	for _, w := range c.Preflight.Waivers {
 		all = append(all, place{"waive " + w.Check, w.Where})
+	}
+	for _, w := range c.Capacity.Waivers {
+		all = append(all, place{"waive " + w.Check, w.Where})
+	}
+	for _, t := range c.Capacity.Thresholds {
+		all = append(all, place{"threshold " + t.Check, t.Where})
 	}
 	for _, f5 := range c.BigIPs {
 		all = append(all, place{"bigip " + f5.Name, f5.Where})
@@ -223,7 +243,8 @@ func TestRequired(t *testing.T) {
 	}
 	walk(rootSpec)
 	want := []string{
-		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory", "waive.reason",
+		"bigip.peer_address", "workload.replicas", "workload.cpu", "workload.memory", "waive.reason", "waive.expires", "waive.reason",
+		"puppetdb.url",
 		"kube_master.address", "kube_node.address",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -237,9 +258,9 @@ func TestWhere(t *testing.T) {
 	for got, want := range map[string]string{
 		c.Where.AtElement("masters", 0).String(): "testdata/full.hcl:3:19",
 		c.Where.AtElement("masters", 9).String(): "testdata/full.hcl:3:18", // the list
-		node.AtKey("labels", "tier").String():    "testdata/full.hcl:166:26",
-		node.AtKey("labels", "none").String():    "testdata/full.hcl:165:12", // the map
-		master.At("labels").String():             "testdata/full.hcl:157:1",  // the block
+		node.AtKey("labels", "tier").String():    "testdata/full.hcl:177:26",
+		node.AtKey("labels", "none").String():    "testdata/full.hcl:176:12", // the map
+		master.At("labels").String():             "testdata/full.hcl:168:1",  // the block
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -258,8 +279,8 @@ func TestQuote(t *testing.T) {
 		{Summary: "refused", At: c.BigIPs[0].Where.At("password").Ptr(), Fix: "correct it"},
 	}
 	c.Quote(problems)
-	want := `testdata/full.hcl:163:20: error: too slow
-  163 |   address        = "10.90.0.21"
+	want := `testdata/full.hcl:174:20: error: too slow
+  174 |   address        = "10.90.0.21"
       |                    ^^^^^^^^^^^^
   fix: replace it
 

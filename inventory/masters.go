@@ -82,10 +82,11 @@ func (d *decoder) unknownMaster(c *Cluster, name, near string, at diag.Range) {
 	p := diag.Problem{
 		Code: CodeUnknownMaster, At: &at,
 		Summary: fmt.Sprintf("masters names %q, but there is no such kube_master", name),
-		Fix:     fmt.Sprintf("add kube_master %q { … }, or remove it from the list", name),
+		Detail:  "Without all of them nothing is begun or changed: its file may only be late, as one that Puppet collects.",
+		Fix:     fmt.Sprintf("add kube_master %q { … }, or wait for its file; or remove it from the list", name),
 	}
 	if near != "" {
-		p.Fix = fmt.Sprintf("did you mean %q?", near)
+		p.Detail, p.Fix = "", fmt.Sprintf("did you mean %q?", near)
 	}
 	if i := slices.IndexFunc(c.KubeNodes, func(h Host) bool { return h.Name == name }); i >= 0 {
 		p.Detail = fmt.Sprintf("There is a kube_node of that name at %s.", c.KubeNodes[i].Where.At("name"))

@@ -19,6 +19,8 @@ type Waiver struct {
 	Check  string   `json:"check"`
 	Hosts  []string `json:"hosts,omitempty"` // all when empty
 	Reason string   `json:"reason"`
+	// Expires is the last day on which it counts; none when empty.
+	Expires Date `json:"expires,omitempty"`
 }
 
 // Covers reports whether the waiver is of this check on this host.
@@ -49,36 +51,35 @@ var PreflightChecks = []string{
 	"address-absent", "arch", "ca-ends", "cgroup-v1", "clock-offset", "disk-free", "dns-broken",
 	"foreign-cluster", "foreign-cni", "foreign-etcd", "foreign-etcd-data", "foreign-kubelet", "foreign-kubernetes", "foreign-runtime",
 	"hostname-twice", "inodes-free", "kernel-feature", "mac-twice", "machine-id-twice", "mtu-differs",
-	"network-overlap", "os-unproven", "package-missing", "port-taken", "port-unreachable", "product-uuid-twice", "read-only", "swap-on",
+	"network-overlap", "os-unproven", "package-missing", "port-taken", "port-unreachable", "product-uuid-twice", "puppet-managed", "read-only", "swap-on",
 }
 
 func (b *block) preflight(p *Preflight) {
 	p.Where = b.where
-	b.each(map[string]diag.Range{}, func(inner *block, _ bool) {
-		w := Waiver{Where: inner.where, Check: inner.name}
-		if list, ok := inner.texts("hosts"); ok {
-			if len(list) == 0 {
-				inner.empty("hosts", inner.where.At("hosts"))
-			}
-			w.Hosts = list
+	b.each(map[string]diag.Range{}, func(inner *block, _ bool) { p.Waivers = append(p.Waivers, inner.waiver()) })
+}
+
+func (b *block) waiver() Waiver {
+	w := Waiver{Where: b.where, Check: b.name}
+	if list, ok := b.texts("hosts"); ok {
+		if len(list) == 0 {
+			b.empty("hosts", b.where.At("hosts"))
 		}
-		inner.text("reason", &w.Reason)
-		p.Waivers = append(p.Waivers, w)
-	})
+		w.Hosts = list
+	}
+	b.text("reason", &w.Reason)
+	b.date("expires", &w.Expires)
+	return w
 }
 
 // checkWaivers holds waivers to checks and hosts there are: one that is misspelt
 // would waive nothing, and be found out on the day it is needed.
-func (d *decoder) checkWaivers(c *Cluster) {
-	var hosts []string
-	for _, h := range c.Hosts() {
-		hosts = append(hosts, h.Name)
-	}
-	for i, w := range c.Preflight.Waivers {
-		if !slices.Contains(PreflightChecks, w.Check) && dnsLabel.MatchString(w.Check) {
+func (d *decoder) checkWaivers(waivers []Waiver, checks, hosts []string) {
+	for i, w := range waivers {
+		if !slices.Contains(checks, w.Check) && dnsLabel.MatchString(w.Check) {
 			d.report(diag.Problem{
 				Code: CodeWaiver, At: w.Where.At("name").Ptr(),
-				Summary: fmt.Sprintf("there is no check %q to waive", w.Check), Fix: suggest(w.Check, PreflightChecks),
+				Summary: fmt.Sprintf("there is no check %q to waive", w.Check), Fix: suggest(w.Check, checks),
 			})
 		}
 		for j, name := range w.Hosts {
@@ -89,7 +90,7 @@ func (d *decoder) checkWaivers(c *Cluster) {
 				})
 			}
 		}
-		d.waivedTwice(w, c.Preflight.Waivers[:i])
+		d.waivedTwice(w, waivers[:i])
 	}
 }
 

@@ -11,8 +11,10 @@ func suggest(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return "use one of these: " + strings.Join(known, ", ")
+	return "use one of these: " + listed(known)
 }
+
+func listed(words []string) string { return strings.Join(words, ", ") }
 
 // nearest is the known word that a slip of the fingers turns into word, or "".
 func nearest(word string, known []string) string {

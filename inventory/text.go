@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -152,17 +151,13 @@ func (b *block) path(name string, dst *string) {
 
 // cpu and memory read quantities as Kubernetes writes them.
 func (b *block) cpu(name string, dst *MilliCPU) {
-	n, ok := b.quantity(name, map[string]float64{"m": 1, "": 1000})
-	if ok {
+	if n, ok := b.quantity(name, cpuUnits()); ok {
 		*dst = MilliCPU(n)
 	}
 }
 
 func (b *block) memory(name string, dst *Bytes) {
-	n, ok := b.quantity(name, map[string]float64{
-		"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
-	})
-	if ok {
+	if n, ok := b.quantity(name, memoryUnits()); ok {
 		*dst = Bytes(n)
 	}
 }
@@ -172,12 +167,8 @@ func (b *block) quantity(name string, units map[string]float64) (int64, bool) {
 	if !b.text(name, &text) {
 		return 0, false
 	}
-	digits := strings.TrimRight(text, "kmKMGTi")
-	n, err := strconv.ParseFloat(digits, 64)
-	unit, known := units[text[len(digits):]]
-	if whole := n * unit; err == nil && known && strings.Trim(digits, "0123456789.") == "" &&
-		whole > 0 && whole < 1<<53 && whole == math.Trunc(whole) {
-		return int64(whole), true
+	if n, ok := quantity(text, units); ok {
+		return n, true
 	}
 	spec, _ := b.spec.attr(name)
 	b.d.report(diag.Problem{
@@ -220,6 +211,32 @@ func (b *block) duration(name string, dst *Seconds, l span) {
 		Summary: fmt.Sprintf("%s %s is out of range", name, text),
 		Fix:     fmt.Sprintf("write a duration from %ds to %dh", l.min, l.max/3600),
 	})
+}
+
+// Date is a day: 2027-01-31.
+type Date string
+
+// Over reports whether the day has passed, wherever on earth one is.
+func (d Date) Over(now time.Time) bool {
+	day, err := time.Parse(time.DateOnly, string(d))
+	return err == nil && !now.Before(day.AddDate(0, 0, 1).Add(12*time.Hour)) // UTC-12 comes last
+}
+
+// date reads a day.
+func (b *block) date(name string, dst *Date) {
+	var text string
+	if _, known := b.spec.attr(name); !known || !b.text(name, &text) {
+		return
+	}
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		b.d.report(diag.Problem{
+			Code: CodeDate, At: b.where.At(name).Ptr(),
+			Summary: fmt.Sprintf("%s %q is not a day", name, text),
+			Fix:     "write year, month and day, such as " + b.spec.mustAttr(name).example,
+		})
+		return
+	}
+	*dst = Date(text)
 }
 
 // trimNewline takes one line ending off.

@@ -14,11 +14,14 @@ func (d *decoder) validate() {
 	c := d.cluster
 	d.checkNames(c)
 	d.checkAddresses(c)
+	d.checkCertnames(c)
 	d.checkNetworks(c)
 	d.checkBlockSize(c)
 	d.checkPinned(c)
 	d.checkReflectors(c)
-	d.checkWaivers(c)
+	d.checkWaivers(c.Preflight.Waivers, PreflightChecks, c.hostNames())
+	d.checkWaivers(c.Capacity.Waivers, capacityIDs(), c.judgedNames())
+	d.checkThresholds(c.Capacity.Thresholds)
 	if !d.incomplete {
 		d.checkPresent(c)
 	}

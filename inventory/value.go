@@ -253,6 +253,27 @@ func number[T ~int | ~uint32](b *block, name string, dst *T, l limits) {
 	*dst = T(n)
 }
 
+// figure reads a number that is not negative, whole or not; nil when there is none.
+func (b *block) figure(name string, dst **float64) {
+	v, ok := b.value(name)
+	if !ok {
+		return
+	}
+	if v.Type() != cty.Number {
+		b.wrongType(name, "a number", v)
+		return
+	}
+	f, _ := v.AsBigFloat().Float64()
+	if f < 0 || f > 1e12 {
+		b.d.report(diag.Problem{
+			Code: CodeOutOfRange, At: b.where.At(name).Ptr(),
+			Summary: fmt.Sprintf("%s %s is out of range", name, v.AsBigFloat().Text('g', 20)), Fix: "write a number from 0 on",
+		})
+		return
+	}
+	*dst = &f
+}
+
 // texts reads a list of strings; ok is false unless all of it is right.
 func (b *block) texts(name string) (list []string, ok bool) {
 	v, ok := b.value(name)

@@ -21,6 +21,9 @@ import (
 type Options struct {
 	Vars     []string // NAME=VALUE; they win over VarFiles, which win over DROVER_VAR_NAME in the environment
 	VarFiles []string // NAME = VALUE in HCL, or a JSON object; a later file wins
+	// Instead is what is read in the place of files of these names, whether they are
+	// there or not; nil is a file that is not there.
+	Instead map[string][]byte
 }
 
 // envPrefix and a variable's name make the environment variable that sets it.

@@ -112,10 +112,19 @@ func (k Kubelet) Settings() (File, error) {
 		c["resolvConf"] = k.ResolvConf
 	}
 	if len(k.KubeReserved) > 0 {
-		c["kubeReserved"] = k.KubeReserved
+		c["kubeReserved"] = object(k.KubeReserved)
 	}
 	if len(k.SystemReserved) > 0 {
-		c["systemReserved"] = k.SystemReserved
+		c["systemReserved"] = object(k.SystemReserved)
 	}
 	return configFile(KubeletConfigPath, c, k.Config)
+}
+
+// object has strings be merged with what the inventory says, each by itself.
+func object(from map[string]string) Object {
+	o := Object{}
+	for k, v := range from {
+		o[k] = v
+	}
+	return o
 }

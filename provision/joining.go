@@ -55,7 +55,7 @@ func (s *Session) meetJoiners(ctx context.Context, access *cluster.Access) error
 		if unproven := s.unproven(); len(unproven) > 0 {
 			return fmt.Errorf("nothing is begun on %s, as only etcd knows whether a member of that name lost its disk: %w\n  fix: bring etcd's members back; until then, leave %[1]s out of the inventory", strings.Join(unproven, ", "), err)
 		}
-		s.Warnings = append(s.Warnings, err.Error())
+		s.unable(err.Error())
 		return nil
 	}
 	joiners, err := identity.Joining(s.remaining(), s.seen, members, s.options.Nodes.replaces)

@@ -3,9 +3,7 @@ package provision
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -63,7 +61,11 @@ func (s *Session) Locked(ctx context.Context) bool { return s.fleet(0).Show(ctx)
 // Lock takes the fleet's lock, or says who holds it. From then on the session's
 // changes are under it; it has to be released.
 func (s *Session) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
-	var texts []map[string]string
+	return s.lock(ctx, r, lock.See(s.claims()...))
+}
+
+// claims are the texts that the look brought of the masters' claims.
+func (s *Session) claims() (texts []map[string]string) {
 	for _, m := range s.Cluster.KubeMasters {
 		texts = append(texts, s.seen[m.Name].Texts)
 	}
@@ -72,14 +74,12 @@ func (s *Session) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
 			texts = append(texts, s.seen[n.Name].Texts)
 		}
 	}
-	return s.lock(ctx, r, lock.See(texts...))
+	return texts
 }
 
 func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Lock, error) {
-	id := make([]byte, 8)
-	rand.Read(id)
-	me := lock.Me(hex.EncodeToString(id), r.Reason)
-	me.Since = s.options.Now()
+	me := lock.Me(newRunID(), r.Reason)
+	me.Since, me.Inventory = s.options.Now(), digestOf(s.Cluster)
 	held, err := s.fleet(r.Lease).Take(ctx, lock.Request{Claim: me, Seen: seen, Wait: r.Wait, Break: r.seize, Waiting: r.Waiting})
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 	}
 	l.run = history.Run{
 		SchemaVersion: 1, Run: me.Run, Epoch: held.Epoch, Owner: me.Owner, Command: r.Reason,
-		Inventory: digestOf(s.Cluster), Began: me.Since, Outcome: history.Begun, Gone: s.toGo(), Leaving: s.departing(),
+		Inventory: me.Inventory, Began: me.Since, Outcome: history.Begun, Gone: s.toGo(), Leaving: s.departing(),
 	}
 	told := s.those(held.Masters()) // the session may look again meanwhile
 	go func() {                     // nobody waits for it but Release
@@ -104,14 +104,11 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 	return l, nil
 }
 
-// digestOf names what an inventory says. Its secrets are not in it.
-func digestOf(c *inventory.Cluster) string {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
+// newRunID names a run.
+func newRunID() string {
+	id := make([]byte, 8)
+	rand.Read(id)
+	return hex.EncodeToString(id)
 }
 
 // fleet is where the lock is. A master that was reached decides, and so do those
@@ -233,6 +230,7 @@ func (s *Session) Again(ctx context.Context) error {
 	}
 	again := begin(s.Cluster, s.options)
 	again.conns, again.at, again.holding, again.calico = s.conns, s.at, s.holding, s.calico
+	again.agents = s.agents
 	*s = *again
 	if err := s.open(ctx); err != nil {
 		return err

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
+	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
 )
@@ -30,7 +32,7 @@ func (s *Session) look(ctx context.Context, wanted <-chan struct{}) {
 	var mu sync.Mutex
 	see := func(look func(context.Context, *ssh.Conn, facts.Scope) (facts.Snapshot, error)) func(context.Context, *ssh.Conn) error {
 		return func(ctx context.Context, conn *ssh.Conn) error {
-			snap, err := look(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope())...))
+			snap, err := look(ctx, conn, facts.Union(append(scopes()[conn.Name()], identity.Scope(), puppet.Scope())...))
 			if err != nil {
 				return err
 			}
@@ -75,6 +77,44 @@ func (s *Session) doubt(ctx context.Context, targets ...ssh.Target) {
 		}
 	}
 	pause(ctx, doubting)
+}
+
+// unable warns of what could not be told of the cluster.
+func (s *Session) unable(why string) {
+	s.Warnings, s.Unseen = append(s.Warnings, why), append(s.Unseen, why)
+}
+
+// LookCutError says that a look was ended before all hosts had answered.
+type LookCutError struct {
+	Cause error
+	Hosts []string // that had not, in the inventory's order
+}
+
+// mostSilent is how many hosts are named that had not answered.
+const mostSilent = 10
+
+func (e *LookCutError) Error() string {
+	if len(e.Hosts) == 0 {
+		return e.Cause.Error()
+	}
+	names := strings.Join(e.Hosts[:min(len(e.Hosts), mostSilent)], ", ")
+	if more := len(e.Hosts) - mostSilent; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%v while these had not answered: %s", e.Cause, names)
+}
+
+func (e *LookCutError) Unwrap() error { return e.Cause }
+
+// cutOff is why a look has ended early.
+func (s *Session) cutOff(ctx context.Context) error {
+	e := &LookCutError{Cause: context.Cause(ctx)}
+	for _, t := range s.targets() {
+		if _, answered := s.seen[t.Name]; !answered {
+			e.Hosts = append(e.Hosts, t.Name)
+		}
+	}
+	return e
 }
 
 // crowd are hosts of which one is lost among the others.

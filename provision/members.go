@@ -33,7 +33,7 @@ func (s *Session) meet(ctx context.Context) error {
 		s.glance = glance
 	}
 	if err != nil {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("etcd could not be asked who its members are: %v", err))
+		s.unable(fmt.Sprintf("etcd could not be asked who its members are: %v", err))
 	}
 	s.masters = s.noted()
 	if err == nil {

@@ -95,30 +95,3 @@ func TestWhoIsToGoNeedsNoPreflight(t *testing.T) {
 		t.Errorf("who takes a place: %v", got)
 	}
 }
-
-func TestWhatIsLeftHoldsWhatIsDeclared(t *testing.T) {
-	node := func(name string) inventory.Host {
-		return inventory.Host{Name: name, Role: inventory.RoleNode, FailureDomain: name, Kubelet: inventory.Kubelet{MaxPods: 11}}
-	}
-	c := &inventory.Cluster{
-		PodCIDR: netip.MustParsePrefix("10.100.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.101.0.0/16"),
-		KubeNodes: []inventory.Host{node("n1"), node("n2"), node("n3")},
-		Calico:    inventory.Calico{BlockSize: 26},
-		Capacity:  inventory.Capacity{Workloads: []inventory.Workload{{Name: "web", Replicas: 25}}},
-	}
-	for _, names := range [][]string{{"n3"}, {"stranger"}} {
-		var found []string
-		for _, o := range begin(c, Options{Nodes: NodeTask{Verb: NodeRemove, Names: names}}).promised() {
-			if strings.Contains(o.What, "workload-pods") {
-				found = append(found, o.String())
-			}
-		}
-		want := []string(nil)
-		if names[0] == "n3" {
-			want = []string{"what is left would not hold what the inventory declares: capacity workload-pods: 25 pods to place (threshold: 20 places, warning above 16) (--without-room does so all the same)"}
-		}
-		if !slices.Equal(found, want) {
-			t.Errorf("%v: %q", names, found)
-		}
-	}
-}

@@ -143,33 +143,9 @@ func (s *Session) noRoom(load kube.Load, names []string) []Objection {
 		}
 		out = append(out, Objection{What: "by what they ask for, these pods would find no room: " + text, Override: "--without-room"})
 	}
-	out = append(out, s.promised()...)
 	announces := func(n removal.Node) bool { return !n.Master && !n.Ended }
 	if slices.ContainsFunc(s.leaving, announces) && !load.Serves(names...) {
 		out = append(out, Objection{What: "no other kube-node is Ready and takes pods, so nothing would announce the services", Override: "--without-room"})
-	}
-	return out
-}
-
-// ofMasters are what capacity says of the masters themselves: who removes some has the
-// quorum's numbers, and is warned of what is left.
-var ofMasters = []string{"master-count", "quorum-domain"}
-
-// promised objects when what is left could not hold what the inventory declares, and
-// what there is could.
-func (s *Session) promised() []Objection {
-	failed := map[string]bool{}
-	for _, c := range Capacity(s.Cluster) {
-		failed[c.ID+c.Subject] = c.Status == CapacityFail
-	}
-	var out []Objection
-	for _, c := range Capacity(s.remaining()) {
-		if c.Status == CapacityFail && !failed[c.ID+c.Subject] && !slices.Contains(ofMasters, c.ID) {
-			out = append(out, Objection{
-				What:     fmt.Sprintf("what is left would not hold what the inventory declares: capacity %s: %s (threshold: %s)", c.ID, c.Measured, c.Threshold),
-				Override: "--without-room",
-			})
-		}
 	}
 	return out
 }

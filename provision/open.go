@@ -38,6 +38,7 @@ const spread = 50 * time.Millisecond
 // again, and those to others stay: the fleet's lock may be held by way of one, and a node
 // that the inventory does not name is reached by itself.
 func (s *Session) reach(ctx context.Context, targets []ssh.Target, known func(name string) <-chan struct{}, then func(context.Context, *ssh.Conn) error) {
+	s.askForKeys(ctx, targets)
 	had := s.conns
 	s.conns, s.Away = maps.Clone(had), maps.Clone(s.Away)
 	if s.conns == nil {
@@ -161,6 +162,7 @@ func (s *Session) target(name string, address netip.Addr, how inventory.SSH) ssh
 		Name: name, Address: cmp.Or(how.Address, address.String()),
 		User: how.User, Port: how.Port, Become: ssh.Become(how.Become), Jump: how.Jump,
 		IdentityFile: how.IdentityFile, KnownHosts: how.KnownHosts, HostKey: how.HostKey,
+		Attested: s.attested(name),
 	}
 	if t.SudoPassword = s.options.SudoPassword; how.BecomePassword.IsSet() {
 		t.SudoPassword = func(context.Context) (string, error) { return how.BecomePassword.Reveal(), nil }
@@ -232,7 +234,7 @@ func (s *Session) meeting(ctx context.Context, bundle *trust.Bundle) *cluster.Ac
 	a := s.way(bundle)
 	a.Open()
 	if _, err := a.API(ctx); err != nil {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the cluster's API could not be asked, so what it holds is not known: %v", err))
+		s.unable(fmt.Sprintf("the cluster's API could not be asked, so what it holds is not known: %v", err))
 		a.Close()
 		return s.way(bundle)
 	}
@@ -320,6 +322,19 @@ func (s *Session) artifacts(ctx context.Context) (artifact.Lock, []byte, error) 
 		s.calico, err = s.fetcher().Small(ctx, artifact.CalicoManifest(s.Cluster), lock)
 	}
 	return lock, s.calico, err
+}
+
+// locked is what is locked, without a digest when that is not all that there must be: who
+// only takes nodes away needs none of it.
+func (s *Session) locked() artifact.Lock {
+	lock, err := artifact.ReadLock(s.Cluster.Artifacts.Lock)
+	if err == nil {
+		err = lock.Check(artifact.All(s.Cluster))
+	}
+	if err != nil {
+		return artifact.Lock{}
+	}
+	return lock
 }
 
 // fetcher fetches from here.

@@ -67,7 +67,9 @@ func TakePreflight(ctx context.Context, c *inventory.Cluster, o Options) (Survey
 		in.Facts[f.Host], in.Authorities[f.Host] = f, f.Authorities
 	}
 	var err error
-	in.Reach, err = s.reachable(ctx, in.Facts)
+	if in.Reach, err = s.reachable(ctx, in.Facts); err == nil {
+		in.Puppet, err = s.managedAhead(ctx, in.Facts)
+	}
 	return v, preflight.Check(in), err
 }
 
@@ -110,20 +112,38 @@ func hostNames(c *inventory.Cluster) map[string]bool {
 // Preflight is what stands in the way on the hosts that a plan would touch, and of
 // the cluster as a whole. A plan that touches no host asks none.
 func (s *Session) Preflight(ctx context.Context, p plan.Plan) ([]Finding, error) {
+	seen, err := s.surveyTouched(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	in := preflight.Inputs{
+		Cluster: s.Cluster, Facts: seen, Others: s.others(seen), Authorities: s.held(), Now: s.options.Now(),
+	}
+	if in.Reach, err = s.reachable(ctx, seen); err != nil {
+		return nil, err
+	}
+	programs := map[string]string{}
+	for name, f := range seen {
+		programs[name] = f.Puppet
+	}
+	in.Puppet = s.managed(ctx, programs, s.writes(p))
+	return preflight.Check(in), nil
+}
+
+// surveyTouched asks the hosts that a plan would touch what they are, once for all who
+// judge them.
+func (s *Session) surveyTouched(ctx context.Context, p plan.Plan) (map[string]Facts, error) {
 	touched := s.touched(p)
+	if s.surveyed != nil && maps.Equal(touched, s.surveyedOf) {
+		return s.surveyed, nil
+	}
 	targets := slices.DeleteFunc(s.targets(), func(t ssh.Target) bool { return !touched[t.Name] })
 	seen, away := s.survey(ctx, targets)
 	if len(away) > 0 { // they were there a moment ago
 		return nil, errors.Join(slices.Collect(maps.Values(away))...)
 	}
-	in := preflight.Inputs{
-		Cluster: s.Cluster, Facts: seen, Others: s.others(seen), Authorities: s.held(), Now: s.options.Now(),
-	}
-	var err error
-	if in.Reach, err = s.reachable(ctx, seen); err != nil {
-		return nil, err
-	}
-	return preflight.Check(in), nil
+	s.surveyed, s.surveyedOf = seen, touched
+	return seen, nil
 }
 
 // others are the hosts that are not judged: as they were seen, and who was not looked at

@@ -18,6 +18,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/facts"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/lock"
+	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/ssh"
@@ -50,6 +51,11 @@ type Options struct {
 	// Command is told of every command that a host was asked to run, when it has
 	// ended, from many goroutines; may be nil.
 	Command func(report.Command)
+	// Warn is told of what stands in the way of the first look, from any goroutine; may
+	// be nil.
+	Warn func(string)
+
+	attestor *attestor // shared by all sessions of a run; nil where PuppetDB is not asked
 }
 
 // Session is one run: the connections to the hosts and what was seen of them.
@@ -57,8 +63,9 @@ type Session struct {
 	Cluster *inventory.Cluster
 	// Away are the hosts that could not be reached, and why.
 	Away map[string]error
-	// Warnings are what stood in the way of a full look.
-	Warnings []string
+	// Warnings are what stood in the way of a full look, and what somebody should know;
+	// Unseen are those of them that are about the cluster and left something untold.
+	Warnings, Unseen []string
 
 	options   Options
 	conns     map[string]*ssh.Conn
@@ -86,6 +93,12 @@ type Session struct {
 	stayed    []string         // of those, and of whom was to be drained: how they are left
 	gone      map[string]error // why hosts could not be reached that are removed for that
 
+	agents   map[string]puppet.Agent // Puppet's, of the hosts of which it was asked where its files are
+	agentsMu *sync.Mutex
+
+	surveyed   map[string]Facts // hosts that a plan would touch; nil before they were asked
+	surveyedOf map[string]bool  // which those are
+
 	mu    *sync.Mutex
 	wiped []string // hosts that nothing else of drover's is on any more
 }
@@ -105,10 +118,13 @@ func Open(ctx context.Context, c *inventory.Cluster, o Options) (*Session, error
 // begin is a session without connections. It has to be closed.
 func begin(c *inventory.Cluster, o Options) *Session {
 	o = o.filled()
+	if o.attestor == nil {
+		o.attestor = newAttestor(c, o)
+	}
 	if c.SSH.ConfigFile != "" {
 		o.SSH.ConfigFiles = []string{c.SSH.ConfigFile}
 	}
-	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}}
+	return &Session{Cluster: c, options: o, gone: map[string]error{}, at: map[string]netip.Addr{}, mu: &sync.Mutex{}, agents: map[string]puppet.Agent{}, agentsMu: &sync.Mutex{}}
 }
 
 func (s *Session) open(ctx context.Context) (err error) {
@@ -125,7 +141,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	}()
 	s.look(ctx, wanted)
 	if ctx.Err() != nil { // what was not seen then is not away
-		return context.Cause(ctx)
+		return s.cutOff(ctx)
 	}
 	if err := identity.Refused(s.Cluster, s.seen); err != nil {
 		return s.withAway(err)
@@ -154,7 +170,7 @@ func (s *Session) open(ctx context.Context) (err error) {
 	}
 	s.warnOfUnreset(ctx)
 	s.warnOfExcluded()
-	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" { // else it is what was wanted at first
+	if len(s.Away) > 0 || !s.kept.Nobody() || len(s.joining) > 0 || s.options.Nodes.Verb != "" || s.Cluster.Capacity.Reserves() { // else it is what was wanted at first
 		if s.resources, err = s.want(ctx, bundle, s.Away); err != nil {
 			return err
 		}
@@ -211,6 +227,8 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 		Resources: byID, World: resource.World{Hosts: writers, Cluster: s.access, Releases: releases, Peers: peers},
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Grace: s.options.Grace, Look: s.lookAgain,
 	}
+	neighbours := s.neighbours(l.run.Run, l.run.Command, sink)
+	e.Enter, e.Leave = neighbours.enter, neighbours.leave
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
 	r.ByHand = s.byHand(p, r.Outcomes)
 	s.stayed = s.leave(ctx, p, r)
@@ -299,13 +317,17 @@ func (s *Session) want(ctx context.Context, bundle *trust.Bundle, away map[strin
 		Former:     s.former(steps),
 		NewCluster: func() bool { return s.verdict.Standing != identity.Existing },
 		Away:       func(name string) bool { return away[name] != nil }, Rendered: &s.rendered, Verify: s.options.Verify,
-		Leaving: s.leavingMasters(), Emptied: steps.Emptied,
+		Leaving: s.leavingMasters(), Emptied: steps.Emptied, Run: s.runID,
+	}
+	if away != nil { // hosts were looked at
+		in.Machine = func(name string) (int, int64) { return s.seen[name].CPUs, s.seen[name].Memory }
 	}
 	var lists []resource.Resource
 	if task.Verb == NodeRemove && task.onLists(s.Cluster) { // also before it is known who goes: what is wanted says where to look
 		var err error
 		there := in
 		there.Cluster = s.present()
+		there.Lock = s.locked()
 		if lists, err = desired.Balancers(there); err != nil {
 			return nil, err
 		}

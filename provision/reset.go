@@ -37,9 +37,10 @@ type Reset struct {
 	Away     map[string]error
 	Warnings []string
 
-	session *Session
-	names   []string        // that were given
-	etcd    *cluster.Access // nil: no etcd is known of
+	session    *Session
+	neighbours *neighbours
+	names      []string        // that were given
+	etcd       *cluster.Access // nil: no etcd is known of
 	// etcdUnknown is why that is not known.
 	etcdUnknown error
 	done        func()

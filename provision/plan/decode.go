@@ -82,6 +82,7 @@ func change(raw []byte) (c Change, err error) {
 		{"id", true, id(&c.ID)},
 		{"needs", false, ids(&c.Needs)},
 		{"triggers", false, ids(&c.Triggers)},
+		{"tells", false, ids(&c.Tells)},
 		{"serial", false, text(&c.Serial)},
 		{"want", true, state(&c.Want)},
 		{"content", false, text(&c.Content)},

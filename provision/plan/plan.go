@@ -54,6 +54,9 @@ type Item struct {
 	// Triggers are things this one reads when it starts: a change of one of
 	// them restarts it. They are needs as well.
 	Triggers []ID `json:"triggers,omitempty"`
+	// Tells are things this one tells of: a change of one of them changes this one,
+	// although it may want the same as before. They are needs as well.
+	Tells []ID `json:"tells,omitempty"`
 	// Serial names what must not be disturbed in two places at once: updates
 	// and restarts of items with the same word happen one after the other, each
 	// seen to be well before the next, unless what is there serves nobody.
@@ -170,14 +173,23 @@ func compare(item Item, before State, changed map[ID]bool) Change {
 	case !before.Equal(item.Want):
 		c.Action, c.Reason = Update, differences(item.Want, before)
 	default:
-		for _, t := range item.Triggers {
-			if changed[t] {
-				c.Action, c.Reason = Restart, "reads "+t.What()
-				break
-			}
+		if t, ok := first(item.Triggers, changed); ok {
+			c.Action, c.Reason = Restart, "reads "+t.What()
+		} else if t, ok := first(item.Tells, changed); ok {
+			c.Action, c.Reason = Update, "tells of "+t.What()
 		}
 	}
 	return c
+}
+
+// first is the first of them that is changed.
+func first(of []ID, changed map[ID]bool) (ID, bool) {
+	for _, id := range of {
+		if changed[id] {
+			return id, true
+		}
+	}
+	return "", false
 }
 
 // differences names what differs, in words.
@@ -240,7 +252,7 @@ func order(items []Item) ([]Item, error) {
 			return fmt.Errorf("plan: %s needs itself: %v", i.ID, append(path, i.ID))
 		}
 		mark[n], path = visiting, append(path, i.ID)
-		for _, ids := range [...][]ID{i.Needs, i.Triggers} {
+		for _, ids := range [...][]ID{i.Needs, i.Triggers, i.Tells} {
 			for _, id := range ids {
 				need, ok := index[id]
 				if !ok {

@@ -50,6 +50,15 @@ func (s scene) args() []string {
 	return append(slices.Clone(s.command), "--auto-approve")
 }
 
+// twoMasters bears that the loss of either of two masters stops the cluster.
+const twoMasters = `capacity {
+  waive "master-count" {
+    reason  = "the third comes next"
+    expires = "2999-12-31"
+  }
+}
+`
+
 // scenes are a cluster that is made, one that gets a node or a master, one of which a
 // master is replaced or removed or a node removed, and one on which things have changed and are to change.
 func scenes() []scene {
@@ -61,6 +70,7 @@ func scenes() []scene {
 		}},
 		{name: "add-a-master", before: func(t *testing.T, f *fleettest.Fleet) {
 			apply(t, f)
+			f.Settings = twoMasters
 			f.AddMasters(1)
 		}},
 		{name: "replace-a-master", masters: 3, command: []string{"node", "replace", "kube-master-1"}, before: func(t *testing.T, f *fleettest.Fleet) {

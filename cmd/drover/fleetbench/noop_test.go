@@ -25,6 +25,10 @@ func size(usual int) int {
 func settled(tb testing.TB, conf fleettest.Config) *fleettest.Fleet {
 	tb.Helper()
 	f := fleettest.New(tb, drover, conf)
+	if conf.Masters == 2 {
+		f.Settings = twoMasters
+		f.Add(0)
+	}
 	t := must(tb, measured(tb, f.Command(drover, "apply", "--auto-approve"), ""), 0)
 	tb.Logf("applied to %d bare hosts: %s", len(f.Hosts), t)
 	f.Forget()
@@ -51,15 +55,24 @@ func quickest(run func() took) took {
 	return best
 }
 
-// A plan of a fleet on which there is nothing to do asks each host once, after
+// A plan or a check of a fleet on which there is nothing to do asks each host once, after
 // connecting to it once, however many there are; what it asks of the API grows by
 // nothing but the length of lists.
 func TestNoopPlanAsksOnce(t *testing.T) {
+	small := settled(t, fleettest.Config{Masters: 1, Nodes: 2, Latency: latency})
+	large := settled(t, fleettest.Config{Masters: 1, Nodes: 20, Latency: latency})
+	for _, verb := range []string{"plan", "check"} {
+		t.Run(verb, func(t *testing.T) { asksOnce(t, verb, small, large) })
+	}
+}
+
+func asksOnce(t *testing.T, verb string, fleets ...*fleettest.Fleet) {
+	t.Helper()
 	var requests [2]int64
-	for i, nodes := range []int{2, 20} {
-		f := settled(t, fleettest.Config{Masters: 1, Nodes: nodes, Latency: latency})
+	for i, f := range fleets {
+		f.Forget()
 		connections, trips, asked := f.Connections(), f.RoundTrips(), f.Requests()
-		must(t, measured(t, f.Command(drover, "plan"), ""), 0)
+		must(t, measured(t, f.Command(drover, verb), ""), 0)
 		requests[i] = f.Requests() - asked
 		now := f.RoundTrips()
 		for n, h := range f.Hosts {

@@ -31,6 +31,7 @@
 //	what does not come up says why              TestEvidence
 //	nodes come and go, and nobody notices       TestNodesComeAndGo
 //	a dead node comes back into nothing         TestNodesComeAndGo
+//	Puppet runs it, feeds it and is left alone  TestPuppet
 //	none of it passes on a broken cluster       TestChecksCanFail
 //
 // A suite has labs of its own (names, networks, a state directory); most tests

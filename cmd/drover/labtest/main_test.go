@@ -29,6 +29,7 @@ var (
 	worldsLab  = named("dt-worlds", "10.94.10")
 	mastersLab = named("dt-masters", "10.94.16")
 	nodesLab   = named("dt-nodes", "10.94.17")
+	puppetLab  = named("dt-puppet", "10.94.18")
 )
 
 var suite = labkit.Suite{
@@ -43,6 +44,7 @@ var suite = labkit.Suite{
 		worldsLab.Lab,
 		mastersLab.Lab,
 		nodesLab.Lab,
+		puppetLab.Lab,
 	},
 }
 

@@ -38,12 +38,14 @@ func TestNodesComeAndGo(t *testing.T) {
 		do   func(t *testing.T)
 	}{
 		{"nobody notices", v.unnoticed},
+		{"what fits is placed", v.fits},
 		{"refusals", v.refused},
 		{"a dead one goes", v.deadGoes},
 		{"it is powered on again", v.deadComesBack},
 		{"it comes anew", v.comesAnew},
 		{"it dies and a new one takes its place", v.deadReplaced},
 		{"one that the inventory lacks goes", v.unnamedGoes},
+		{"what fits without it is placed", v.fits},
 		{"again and again", v.again},
 	} {
 		if !t.Run(step.name, step.do) {
@@ -207,6 +209,8 @@ func (v *visits) unnamedGoes(t *testing.T) {
 	v.nothingOf(t, guest)
 	v.leftAsBefore(t)
 }
+
+func (v *visits) fits(t *testing.T) { v.roomIsWhatIsPlaced(t, v.r) }
 
 // again: as often as it comes and goes, and wherever drover is killed, all is as before
 // the first time.

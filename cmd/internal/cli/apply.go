@@ -54,6 +54,10 @@ what "drover node replace NAME" would do.`,
 			if err := a.warnOfObjections(c.Context(), s); err != nil {
 				return err
 			}
+			a.warnOfCapacity(c.Context(), s, p)
+			if err := a.warnOfPuppet(c.Context(), s, p); err != nil {
+				return err
+			}
 			if out != "" {
 				if err := savePlan(out, p); err != nil {
 					return err
@@ -101,7 +105,10 @@ somebody changed something between its look and that, it looks again, and asks
 again if there is something else to do.
 
 A host is never removed because the inventory lacks it: that takes --prune NAME, which
-does besides all else what "drover node remove NAME" does.`,
+does besides all else what "drover node remove NAME" does.
+
+With --non-interactive nobody is asked: what the inventory says is approved, and
+nothing that would take a host out of the cluster is done.`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
 			approved, err := readApproval(given)
@@ -139,7 +146,7 @@ func (a *app) look(c *cobra.Command, approved *approval, verify bool, task provi
 		err = approved.of(cluster)
 	}
 	if err == nil {
-		task, err = checkTask(c, cluster, task)
+		task, err = a.checkTask(c, cluster, task)
 	}
 	if err != nil {
 		return nil, plan.Plan{}, err

@@ -78,8 +78,9 @@ var layers = []struct {
 // pure packages turn data into data.
 var pure = []string{
 	"inventory", "manifests", "provision/plan", "provision/report",
-	"provision/internal/bgp", "provision/internal/calico", "provision/internal/capacity", "provision/internal/desired",
-	"provision/internal/ospackage", "provision/internal/preflight",
+	"provision/internal/allocatable", "provision/internal/bgp", "provision/internal/calico", "provision/internal/capacity", "provision/internal/catalog",
+	"provision/internal/desired", "provision/internal/intake", "provision/internal/membership", "provision/internal/ospackage", "provision/internal/placement",
+	"provision/internal/preflight",
 }
 
 // only some may import these.

@@ -34,6 +34,12 @@ func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, a
 	if err := approved.covers(p); err != nil {
 		return err
 	}
+	if a.nonInteractive && !run.yes {
+		switch s.Task().Verb {
+		case "", provision.NodeAdd: // as the inventory says, and nobody goes
+			run.yes = true
+		}
+	}
 	held, p, err := a.settle(ctx, s, p, approved, run.yes, run.lock)
 	if err != nil || held == nil {
 		return orElse(err, func() error { return outcome(s, p, false) })
@@ -76,7 +82,10 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 	}
 	unasked := yes || approved != nil
 	for {
-		err := a.view.Plan(p, view.Text)
+		err := a.nobodyGoes(p)
+		if err == nil {
+			err = a.view.Plan(p, view.Text)
+		}
 		if err == nil && len(p.Pending()) == 0 {
 			letGo()
 			return nil, p, nil
@@ -86,6 +95,9 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 		}
 		if err == nil {
 			err = refusal(ctx, s)
+		}
+		if err == nil {
+			err = a.holds(ctx, s, p)
 		}
 		if err == nil {
 			err = a.clear(ctx, s, p)
@@ -179,6 +191,9 @@ func (a *app) confirm(ctx context.Context, s *provision.Session, yes bool) error
 func (a *app) confirmName(ctx context.Context, name string, yes bool, question, not, flag string) error {
 	if yes {
 		return nil
+	}
+	if a.nonInteractive {
+		return usageError("%s: --non-interactive asks nobody, and this takes an answer: %s is one", not, flag)
 	}
 	a.view.Ask(question + " Only its name is taken for a yes")
 	answer, err := a.answer(ctx)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/droverctl/drover/cmd/internal/runlog"
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/inventory"
+	"github.com/droverctl/drover/provision/report"
 )
 
 // Streams are where a command reads and writes.
@@ -45,17 +47,52 @@ type app struct {
 	command *cobra.Command // that was understood: what goes wrong from here on is no usage error
 	args    []string       // of it
 	changes bool           // it has begun to change hosts
+
+	deadline       deadline
+	nonInteractive bool // nobody is asked anything, and no host is removed
 }
 
 // Run runs drover with its arguments and returns the exit code.
 func Run(ctx context.Context, args []string, s Streams) int {
-	a := &app{streams: s}
+	a := &app{streams: s, deadline: newDeadline()}
 	a.view = view.View{Out: s.Out, Err: s.Err, Screen: view.NewScreen(s.Err, os.Getenv), Clean: a.secrets.Clean}
+	ended := make(chan int, 1)
+	go func() { ended <- a.run(ctx, args) }()
+	select {
+	case code := <-ended:
+		return code
+	case <-a.deadline.over: // the process ends, and with it whatever hangs
+		return a.abandon(ctx)
+	}
+}
+
+// abandon ends a run that did not end by its deadline. Whoever reads what it says may
+// hang as well.
+func (a *app) abandon(ctx context.Context) int {
+	err := fmt.Errorf("%w and cut off: it did not end in time; a lock that it held is free when its lease ends; the same command goes on", &DeadlineError{a.deadline.limit})
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		fmt.Fprintf(a.streams.Err, "drover: %v\n", err)
+	}()
+	select {
+	case <-told:
+	case <-time.After(overtime / 2):
+	}
+	return exitCode(ctx, err)
+}
+
+// run is Run without a look at the time.
+func (a *app) run(ctx context.Context, args []string) int {
+	defer func() { a.deadline.end() }()
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && a.command == nil {
 		err = codeError{exitUsage, err}
+	}
+	if err != nil && a.command != nil {
+		err = overtaken(a.command.Context(), err)
 	}
 	a.view.Error(err, quiet(err))
 	code := exitCode(ctx, err)
@@ -83,7 +120,20 @@ Calico speaking BGP to the BIG-IPs, capacity proven before anything is touched.
 What is wanted stands in an inventory: a directory of *.hcl files.`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(c *cobra.Command, given []string) { a.command, a.args = c, given },
+		PersistentPreRunE: func(c *cobra.Command, given []string) error {
+			a.command, a.args = c, given
+			if a.askSudo && a.nonInteractive {
+				return usageError("--ask-become-pass asks, and --non-interactive forbids that: write ssh { become_password = file(…) } into the inventory")
+			}
+			if a.nonInteractive || c.Name() == checkName { // Puppet may be who reads
+				a.streams.Out, a.streams.Err = view.ASCII(a.streams.Out), view.ASCII(a.streams.Err)
+				a.view.Out, a.view.Err = a.streams.Out, a.streams.Err
+			}
+			if takesLock(c) {
+				a.view.Out = steady{to: a.streams.Out, keep: func() report.Sink { return a.view.Keep }}
+			}
+			return a.deadline.begin(c)
+		},
 	}
 	root.SetIn(a.streams.In)
 	root.SetOut(a.streams.Out)
@@ -99,11 +149,15 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 	a.view.Log = view.LogText
 	flags.Var(&a.view.Log, "log-format", "messages on standard error: text or json (see `drover help logs`)")
 	flags.StringVar(&a.logDir, "log-dir", "", "`directory` of the logs that are kept of runs, or none (default $XDG_STATE_HOME/drover/runs; see `drover help logs`)")
+	flags.DurationVar(&a.deadline.limit, "deadline", 0, "when to be done at the latest, as in 40m: stop before, as SIGTERM does (default: none; of check: 1m)")
+	flags.BoolVar(&a.nonInteractive, "non-interactive", false, "ask nobody anything, and remove no host; apply and node add need no --auto-approve")
 	flags.BoolVarP(&a.askSudo, "ask-become-pass", "K", false, "ask on the terminal for the password that sudo wants, where the inventory has no become_password")
 	root.AddCommand(
 		a.validate(),
 		a.facts(),
 		a.preflight(),
+		a.capacity(),
+		a.check(),
 		a.plan(),
 		a.apply(),
 		a.status(),
@@ -113,7 +167,8 @@ What is wanted stands in an inventory: a directory of *.hcl files.`,
 		group("artifacts", "Pin what hosts install", a.artifactsLock()),
 		group("etcd", "etcd, on the masters", a.etcdSnapshot()),
 		group("bgp", "The BIG-IPs' side of the peering", a.bgpRender(), a.bgpStatus()),
-		group("inventory", "Show an inventory as drover understands it, or format it", a.inventoryShow(), a.inventoryFmt()),
+		group("inventory", "Show an inventory as drover understands it, or format it", a.inventoryShow(), a.inventoryFmt(),
+			group("import", "Write rows of hosts that something else knows", a.inventoryImport())),
 		group("node", "Hosts that come, go, are replaced, or are out of service for a while",
 			a.nodeAdd(), a.nodeRemove(), a.nodeReplace(), a.nodeDrain(), a.nodeCordon(), a.nodeUncordon()),
 		group("lock", "Who holds the fleet's lock", a.lockShow(), a.lockBreak()),
@@ -178,11 +233,25 @@ func (a *app) read() (*inventory.Cluster, error) {
 	if c == nil {
 		return nil, problems
 	}
+	a.hideSecrets(c)
+	a.view.Problems(problems)
+	return c, nil
+}
+
+// readSilently reads it and shows no warnings.
+func (a *app) readSilently() (*inventory.Cluster, error) {
+	c, problems := a.options.Load(a.paths()...)
+	if c == nil {
+		return nil, problems
+	}
+	a.hideSecrets(c)
+	return c, nil
+}
+
+func (a *app) hideSecrets(c *inventory.Cluster) {
 	for _, secret := range c.Secrets() {
 		a.secrets.Hide(secret)
 	}
-	a.view.Problems(problems)
-	return c, nil
 }
 
 // load reads an inventory that says enough to make a cluster of it: what every

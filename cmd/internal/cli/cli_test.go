@@ -21,12 +21,13 @@ func TestScripts(t *testing.T) {
 	bin := build(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "fleet": simulate, "claim": claim, "remember": remember, "fault": fault},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "fleet": simulate, "claim": claim, "remember": remember, "fault": fault, "puppetdb": puppetDB, "fakepuppet": fakePuppet},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("TZ", "UTC")
 			e.Values[runs{}] = &scriptFleet{tb: e.T().(testing.TB)}
+			e.Values[puppetdbs{}] = &scriptPuppetDB{tb: e.T().(testing.TB)}
 			return nil
 		},
 	})

@@ -32,14 +32,14 @@ var exitCodes = []struct {
 	code    int
 	meaning string
 }{
-	{exitOK, "done, or nothing to do"},
-	{exitError, "error, or something on a host stands in the way (preflight, apply)"},
-	{exitChanges, "there are changes to make (check, plan, inventory fmt --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
+	{exitOK, "done, or nothing to do; check: all is as the inventory says, or a live run of it is at work"},
+	{exitError, "error, or something on a host stands in the way (preflight, apply), or the deadline came (--deadline)"},
+	{exitChanges, "there are changes to make (check, plan, inventory fmt and import --check; apply with --detailed-exitcode), or something is not well (status, bgp status)"},
 	{exitCapacity, "the cluster cannot hold what it must: a capacity check FAILs"},
-	{exitWarnings, "warnings, with --fail-on=warn (validate, preflight)"},
+	{exitWarnings, "warnings, with --fail-on=warn (validate, capacity, preflight)"},
 	{exitUsage, "wrong usage"},
 	{exitInventory, "the inventory is not valid, or does not fit the cluster there is"},
-	{exitUnreachable, "a host is unreachable"},
+	{exitUnreachable, "a host is unreachable, or had not answered when the deadline came"},
 	{exitBusy, "another drover holds the fleet's lock, or it was lost"},
 	{exitAuth, "a host refuses us, or its host key is not the known one"},
 	{exitInterrupt, "interrupted (SIGINT)"},
@@ -82,6 +82,8 @@ func exitCode(ctx context.Context, err error) int {
 	var busy *provision.LockBusyError
 	var lost *provision.LockLostError
 	var signal Signal
+	var late *DeadlineError
+	var cut *provision.LookCutError
 	switch {
 	case err == nil:
 		return exitOK
@@ -89,6 +91,10 @@ func exitCode(ctx context.Context, err error) int {
 		return 128 + int(signal.Signal)
 	case errors.As(err, &own):
 		return own.code
+	case errors.As(err, &cut) && len(cut.Hosts) > 0:
+		return exitUnreachable
+	case errors.As(err, &late):
+		return exitError
 	case errors.As(err, &busy), errors.As(err, &lost):
 		return exitBusy
 	case errors.As(err, &problems):

@@ -53,6 +53,9 @@ ssh {
 }
 %s
 `, mirror.URL, ssh, more)
+	if size > 100 { // what a mesh of them costs is not played
+		hcl.WriteString("capacity {\n  threshold \"mesh-size\" {\n    warn = 9999\n    fail = 9999\n  }\n}\n")
+	}
 	address := ""
 	for n := range size {
 		kind, name := "kube_node", fmt.Sprintf("kube-node-%d", n)

@@ -23,6 +23,9 @@ func (f *lockFlags) add(c *cobra.Command) {
 	_ = c.Flags().MarkHidden("lock-lease") // it is there
 }
 
+// takesLock reports whether a verb changes hosts.
+func takesLock(c *cobra.Command) bool { return c.Flags().Lookup("lock-wait") != nil }
+
 func (a *app) lockRequest(f lockFlags) provision.LockRequest {
 	return provision.LockRequest{
 		Reason: a.command.CommandPath() + reasonArgs(a.args), Wait: f.wait, Lease: f.lease,
@@ -102,6 +105,11 @@ its lease ends, two minutes at most, and at once for who runs drover on the same
 			}
 			if !s.Held && !s.Claimed() {
 				return a.view.Line("nothing to break.")
+			}
+			if !yes {
+				if err := a.unattended("breaks no lock", "drover lock break"); err != nil {
+					return err
+				}
 			}
 			if err := a.confirmName(c.Context(), s.Cluster, yes, fmt.Sprintf("Take the lock of the cluster %q from them?", s.Cluster), "not broken", "--auto-approve"); err != nil {
 				return err

@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/provision"
+	"github.com/droverctl/drover/provision/report"
 )
 
 // keepLog begins the log of a run. That it cannot be kept is nothing to stop for.
@@ -67,11 +68,15 @@ func flagsGiven(c *cobra.Command) []string {
 // runOptions are what every run over hosts is told; p, when there is one, shows the
 // first look at them.
 func (a *app) runOptions(p *view.Progress) provision.Options {
-	o := provision.Options{Command: a.log.Command, SudoPassword: a.sudoPassword}
+	o := provision.Options{Command: a.log.Command, SudoPassword: a.sudoPassword, Grace: a.deadline.grace}
+	o.Warn = func(text string) { a.view.Warn("%s", text) }
 	if p != nil {
 		o.Sink = p
+		o.Warn = func(text string) {
+			p.Event(report.Event{Time: time.Now(), Kind: report.Warning, Text: text})
+		}
 	}
-	if a.terminal.Present() {
+	if !a.nonInteractive && a.terminal.Present() {
 		o.SSH.Passphrase = a.passphrases(p)
 	}
 	return o
@@ -96,11 +101,16 @@ func (a *app) openSession(c *cobra.Command, cluster *inventory.Cluster, verify b
 	defer p.Close()
 	o := a.runOptions(p)
 	o.Verify, o.Nodes = verify, task
+	collectLess(cluster)
+	return provision.Open(c.Context(), cluster, o)
+}
+
+// collectLess has memory collected less often where a look brings much.
+func collectLess(cluster *inventory.Cluster) {
 	if n := len(cluster.Hosts()); n > large {
 		debug.SetGCPercent(700)
 		debug.SetMemoryLimit(int64(n) << 19)
 	}
-	return provision.Open(c.Context(), cluster, o)
 }
 
 // large is from how many hosts on memory is collected less often: what a look at all
@@ -146,5 +156,9 @@ Secrets are in none of these.
 
 The first SIGINT (Ctrl-C) or SIGTERM starts nothing more and lets what is under
 way end, for up to 30 seconds; then drover says what is done, what was cut off and
-what is left, and exits with 130 or 143. A second one ends it at once.`}
+what is left, and exits with 130 or 143. A second one ends it at once. --deadline does
+the same when its time has come, so early that all of that is over by then.
+
+When whoever reads standard output goes away, a run that changes hosts goes on to its
+end, and its log keeps, as notes, what could not be written.`}
 }

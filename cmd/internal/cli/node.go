@@ -125,7 +125,7 @@ func (a *app) onNodes(c *cobra.Command, task provision.NodeTask, run runFlags) e
 	if err != nil {
 		return err
 	}
-	if task, err = checkTask(c, cluster, task); err != nil {
+	if task, err = a.checkTask(c, cluster, task); err != nil {
 		return err
 	}
 	s, p, err := a.lookAt(c, cluster, false, task)
@@ -173,8 +173,13 @@ func (a *app) onWave(c *cobra.Command, cluster *inventory.Cluster, task provisio
 }
 
 // checkTask refuses what can be told to be wrong before any host is spoken to.
-func checkTask(cmd *cobra.Command, c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
+func (a *app) checkTask(cmd *cobra.Command, c *inventory.Cluster, task provision.NodeTask) (provision.NodeTask, error) {
 	task.Names = slices.Compact(slices.Sorted(slices.Values(task.Names)))
+	if takesLock(cmd) { // else it only shows
+		if err := a.mayRemove(task); err != nil {
+			return task, err
+		}
+	}
 	switch task.Verb {
 	case provision.NodeDrain, provision.NodeRemove, provision.NodePrune, provision.NodeReplace:
 		if task.Drain.Limit <= 0 {

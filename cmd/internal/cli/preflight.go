@@ -106,6 +106,21 @@ func (a *app) asked(ctx context.Context, s provision.Survey) error {
 	return nil
 }
 
+// warnOfPuppet tells for what Puppet manages that an apply would write.
+func (a *app) warnOfPuppet(ctx context.Context, s *provision.Session, p plan.Plan) error {
+	findings, err := s.PuppetManaged(ctx, p)
+	for _, f := range findings {
+		switch {
+		case f.Waived != "":
+		case f.Severity == provision.FindingFail:
+			a.view.Warn("apply would refuse this: %s: %s", f.Host, f.Text)
+		default:
+			a.view.Warn("%s: %s", f.Host, f.Text)
+		}
+	}
+	return err
+}
+
 // clear tells what stands in the way of a plan, and refuses it when something does.
 func (a *app) clear(ctx context.Context, s *provision.Session, p plan.Plan) error {
 	findings, err := s.Preflight(ctx, p)

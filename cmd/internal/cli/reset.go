@@ -34,6 +34,9 @@ is taken off the others', a verified snapshot is taken on one that stays. Cut of
 run again and goes on. Like apply it holds the fleet's lock; where more than half of the masters
 are gone for good and nobody can have it, --without-lock does without.`,
 		RunE: func(c *cobra.Command, hosts []string) error {
+			if err := a.unattended("resets nothing", "drover reset"); err != nil {
+				return err
+			}
 			cluster, err := a.load()
 			if err != nil {
 				return err

@@ -125,7 +125,7 @@ func TestNoSecretLeavesItsWay(t *testing.T) {
 	}
 	told := map[string]string{} // what each verb said
 	for n, args := range [][]string{
-		{"validate"}, {"inventory", "show", "-o", "json"}, {"inventory", "show"}, {"facts", "-o", "json"}, {"preflight", "-o", "json"},
+		{"validate"}, {"inventory", "show", "-o", "json"}, {"inventory", "show"}, {"facts", "-o", "json"}, {"preflight", "-o", "json"}, {"capacity", "-o", "json"},
 		{"plan", "--out", filepath.Join(f.home, "plan.json")}, {"plan", "-o", "json"}, {"bgp", "render", "f5-a"},
 		{"--log-format", "json", "apply", filepath.Join(f.home, "plan.json")},
 		{"apply", "--auto-approve"}, {"plan", "-o", "json"}, {"status"}, {"status", "-o", "json"}, {"bgp", "status", "-o", "json"},

@@ -144,7 +144,7 @@ func TestASignalEndsALookAtOnce(t *testing.T) {
 	if err := r.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.end(t, 15*time.Second); got != 130 || r.errs.String() != "drover: stopped by a signal: interrupt\n" || r.out.Len() > 0 {
+	if got := r.end(t, 15*time.Second); got != 130 || r.errs.String() != "drover: stopped by a signal: interrupt while these had not answered: kube-master-1\n" || r.out.Len() > 0 {
 		t.Errorf("exit code %d\n%s%s", got, &r.out, &r.errs)
 	}
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/droverctl/drover/cmd/internal/view"
+	"github.com/droverctl/drover/inventory/diag"
 	"github.com/droverctl/drover/provision"
 )
 
@@ -54,8 +56,10 @@ domains, the BGP mesh and what the BIG-IPs hold. It touches no host.`,
 			v.Cluster, v.Problems = a.options.Load(a.paths()...)
 			if v.Cluster != nil {
 				v.Problems = append(v.Problems, v.Cluster.ReadyToProvision()...)
+				var notes diag.Problems
+				v.Capacity, notes = provision.ValidateCapacity(v.Cluster, time.Now())
+				v.Problems = append(v.Problems, notes...)
 				v.Problems.Sort()
-				v.Capacity = provision.Capacity(v.Cluster)
 			}
 			if err := a.view.Validation(v, format); err != nil {
 				return err

@@ -22,6 +22,7 @@ func inventoryHCL(c *inventory.Cluster) []byte {
 	w.components(c)
 	w.capacity(c)
 	w.preflight(c)
+	w.puppetdb(c.PuppetDB)
 	for _, f5 := range c.BigIPs {
 		w.bigip(f5, c)
 	}
@@ -121,6 +122,9 @@ func (w writer) components(c *inventory.Cluster) {
 	b.set("version", c.Calico.Version)
 	b.set("as_number", c.Calico.ASNumber)
 	b.set("block_size", c.Calico.BlockSize)
+	if c.Calico.MaxBlocksPerHost > 0 {
+		b.set("max_blocks_per_host", c.Calico.MaxBlocksPerHost)
+	}
 	b.set("topology", string(c.Calico.Topology))
 	b.set("route_reflectors", c.Calico.RouteReflectors)
 }
@@ -142,24 +146,66 @@ func (w writer) capacity(c *inventory.Cluster) {
 	b := w.block("capacity")
 	b.set("profile", c.Capacity.Profile)
 	b.body.SetAttributeValue("tolerate", cty.NumberIntVal(int64(c.Capacity.Tolerate)))
+	b.set("reservation", c.Capacity.Reservation)
 	for _, load := range c.Capacity.Workloads {
 		inner := b.block("workload", load.Name)
 		inner.body.SetAttributeValue("replicas", cty.NumberIntVal(int64(load.Replicas)))
 		inner.set("cpu", fmt.Sprintf("%dm", load.CPU))
 		inner.set("memory", memory(load.Memory))
 	}
+	for _, t := range c.Capacity.Thresholds {
+		inner := b.block("threshold", t.Check)
+		inner.figure("warn", t.Warn)
+		inner.figure("fail", t.Fail)
+	}
+	b.waivers(c.Capacity.Waivers)
+}
+
+func (w writer) waivers(all []inventory.Waiver) {
+	for _, waiver := range all {
+		inner := w.block("waive", waiver.Check)
+		inner.set("hosts", waiver.Hosts)
+		inner.set("reason", waiver.Reason)
+		inner.set("expires", string(waiver.Expires))
+	}
+}
+
+// figure writes a number, which may be zero.
+func (w writer) figure(name string, n *float64) {
+	if n != nil {
+		w.body.SetAttributeValue(name, cty.NumberFloatVal(*n))
+	}
 }
 
 func (w writer) preflight(c *inventory.Cluster) {
 	if len(c.Preflight.Waivers) > 0 {
-		b := w.block("preflight")
-		for _, waiver := range c.Preflight.Waivers {
-			inner := b.block("waive", waiver.Check)
-			inner.set("hosts", waiver.Hosts)
-			inner.set("reason", waiver.Reason)
-		}
+		w.block("preflight").waivers(c.Preflight.Waivers)
 	}
 	w.block("packages").set("install", c.Packages.Install)
+	p := w.block("puppet")
+	p.set("disable", c.Puppet.Disable)
+	p.set("wait", duration(c.Puppet.Wait))
+	p.set("hold", duration(c.Puppet.Hold))
+}
+
+func (w writer) puppetdb(p inventory.PuppetDB) {
+	if p.URL == "" {
+		return
+	}
+	b := w.block("puppetdb")
+	b.set("url", p.URL)
+	b.set("cert", p.Cert)
+	b.set("key", p.Key)
+	b.set("ca", p.CA)
+	b.set("cluster", p.Cluster)
+	b.set("master_role", p.MasterRole)
+	b.set("node_role", p.NodeRole)
+	b.set("name", string(p.Name))
+	b.set("address", p.Address)
+	b.set("failure_domain", p.FailureDomain)
+	b.set("max_age", duration(p.MaxAge))
+	b.set("host_keys", p.HostKeys)
+	b.set("ignore", p.Ignore)
 }
 
 // memory is a quantity in its largest whole unit.
@@ -205,6 +251,7 @@ func (w writer) host(h inventory.Host, c *inventory.Cluster) {
 	b := w.block(string(h.Role), h.Name)
 	b.set("address", h.Address.String())
 	b.set("failure_domain", h.FailureDomain)
+	b.set("certname", h.Certname)
 	b.set("labels", h.Labels)
 	taints := []string{}
 	for _, t := range h.Taints {

@@ -94,10 +94,13 @@ func TestAStoppedRunSaysWhatIsWhere(t *testing.T) {
 		r.Outcomes = append(r.Outcomes, report.Outcome{Kind: kind, Change: plan.Change{Item: plan.Item{ID: plan.NewID(host, "unit", name)}}})
 	}
 	add("m1", "a", report.Done)
-	add("m1", "b", report.Cut)
+	for _, name := range []string{"b", "b1", "b2", "b3", "b4", "b5", "b6"} {
+		add("m1", name, report.Cut)
+	}
 	add("m1", "c", report.Skipped)
 	add("m1", "d", report.Skipped)
 	add("m2", "a", report.Failed)
+	r.Outcomes[len(r.Outcomes)-1].Err = errors.New("m2: no room\nleft on the disk")
 	for _, host := range []string{"n01", "n02", "n03", "n04", "n05", "n06", "n07", "n08", "n09", "n10", "n11"} {
 		add(host, "a", report.Skipped)
 	}
@@ -105,9 +108,17 @@ func TestAStoppedRunSaysWhatIsWhere(t *testing.T) {
 	if err := (view.View{Out: &out}).Report(r); err != nil {
 		t.Fatal(err)
 	}
-	const want = `stopped: of 16 changes 1 are done, 1 were under way and cut off, 1 failed, 13 were left; 1m30s.
+	const want = `stopped: of 22 changes 1 are done, 7 were under way and cut off, 1 failed, 13 were left; 1m30s.
   cut off: m1/unit:b: it is not known what became of it
+  cut off: m1/unit:b1: it is not known what became of it
+  cut off: m1/unit:b2: it is not known what became of it
+  cut off: m1/unit:b3: it is not known what became of it
+  cut off: m1/unit:b4: it is not known what became of it
+  cut off: and 2 more
   left: m1 2, n01 1, n02 1, n03 1, n04 1, n05 1, n06 1, n07 1, n08 1, n09 1, and on 2 more hosts
+  failed: m2/unit:a: m2: no room
+    left on the disk
+  why: stopped by a signal: interrupt
 Run it again: it goes on from here.
 `
 	if d := cmp.Diff(want, out.String()); d != "" {

@@ -53,13 +53,8 @@ func (v View) Validation(found Validation, f Format) error {
 
 func verdict(found Validation) string {
 	c := found.Cluster
-	counts := map[provision.CapacityStatus]int{}
-	for _, check := range found.Capacity {
-		counts[check.Status]++
-	}
-	return fmt.Sprintf("cluster %s: %s, %s, %s; the inventory is valid; capacity: %d PASS, %d WARN, %d FAIL",
-		c.Name, count(len(c.KubeMasters), "master"), count(len(c.KubeNodes), "node"), count(len(c.BigIPs), "BIG-IP"),
-		counts[provision.CapacityPass], counts[provision.CapacityWarn], counts[provision.CapacityFail])
+	return fmt.Sprintf("cluster %s: %s, %s, %s; the inventory is valid; capacity: %s",
+		c.Name, count(len(c.KubeMasters), "master"), count(len(c.KubeNodes), "node"), count(len(c.BigIPs), "BIG-IP"), capacityCounts(found.Capacity))
 }
 
 func validationDocument(found Validation) validationJSON {
@@ -71,13 +66,7 @@ func validationDocument(found Validation) validationJSON {
 		return doc
 	}
 	doc.Cluster, doc.Worst = found.Cluster.Name, provision.CapacityWorst(found.Capacity)
-	for _, check := range found.Capacity {
-		j := capacityJSON{CapacityCheck: check}
-		if check.At != nil {
-			j.At = check.At.String()
-		}
-		doc.Capacity = append(doc.Capacity, j)
-	}
+	doc.Capacity = capacityChecksJSON(found.Capacity)
 	return doc
 }
 

@@ -29,6 +29,7 @@ type Format string
 const (
 	Text Format = "text"
 	JSON Format = "json"
+	HTML Format = "html" // of few things: FormatOrHTML takes it
 )
 
 // String, Set and Type make Format a flag.
@@ -46,6 +47,18 @@ func (f *Format) Set(s string) error {
 
 // Type is what help calls the flag's value.
 func (f *Format) Type() string { return "format" }
+
+// FormatOrHTML is a Format, or a page to pass on; it is a flag as well.
+type FormatOrHTML struct{ Format }
+
+// Set takes one of the formats, or html.
+func (f *FormatOrHTML) Set(s string) error {
+	if s != string(HTML) && f.Format.Set(s) != nil {
+		return fmt.Errorf("want %s, %s or %s", Text, JSON, HTML)
+	}
+	f.Format = Format(s)
+	return nil
+}
 
 // Line prints one line of data.
 func (v View) Line(s string) error {

@@ -5,6 +5,10 @@ root=$1
 
 # Puppet's agent is installed and idle: nothing runs it but the lab's user.
 chroot "$root" systemctl disable --quiet puppet.service
+# It has the directories that it makes when it is first called, as on any machine that
+# Puppet manages.
+chroot "$root" puppet agent --disable 'an image is made'
+chroot "$root" puppet agent --enable
 # A host's own HAProxy is not drover's: the package is there, the service is not.
 chroot "$root" systemctl disable --quiet haproxy.service
 

@@ -14,6 +14,7 @@ type Network struct {
 	PodCIDR     netip.Prefix
 	ServiceCIDR netip.Prefix
 	BlockSize   int // prefix length of a node's share of PodCIDR
+	MaxBlocks   int // such shares that one node may have; 0 is Calico's own limit
 	// KeepPodAddress leaves the source address of what pods send out of the
 	// cluster. By default a node puts its own in its place (natOutgoing),
 	// because hosts out there know a way back to nodes, and to pods only where a
@@ -44,6 +45,7 @@ func NetworkOf(c *inventory.Cluster) Network {
 		PodCIDR:     c.PodCIDR,
 		ServiceCIDR: c.ServiceCIDR,
 		BlockSize:   c.Calico.BlockSize,
+		MaxBlocks:   c.Calico.MaxBlocksPerHost,
 	}
 	if c.Calico.Topology == inventory.TopologyRouteReflectors {
 		n.RouteReflectors = c.Calico.RouteReflectors

@@ -31,7 +31,7 @@ func Objects(n Network) ([]*unstructured.Unstructured, error) {
 	}
 	out := passwordAccess(n)
 	add := func(objs ...*unstructured.Unstructured) { out = append(out, objs...) }
-	add(ipam(), pool(n))
+	add(ipam(n), pool(n))
 	if len(n.RouteReflectors) == 0 {
 		add(bgp(n))
 	}
@@ -60,10 +60,10 @@ func pool(n Network) *unstructured.Unstructured {
 
 // ipam forbids a node to borrow single addresses of another node's block: each
 // would be a /32 on the BIG-IPs, and the filter keeps those back.
-func ipam() *unstructured.Unstructured {
+func ipam(n Network) *unstructured.Unstructured {
 	// The stored kind is not the API's (IPAMConfiguration), and it requires a
 	// field that the API's type lacks (ipam_config.go in libcalico-go's resources).
-	obj := custom("IPAMConfig", "default", v3.IPAMConfigurationSpec{StrictAffinity: true})
+	obj := custom("IPAMConfig", "default", v3.IPAMConfigurationSpec{StrictAffinity: true, MaxBlocksPerHost: int32(n.MaxBlocks)})
 	must(unstructured.SetNestedField(obj.Object, true, "spec", "autoAllocateBlocks"))
 	return obj
 }

@@ -1,16 +1,11 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/inventory/diag"
-)
-
-const (
-	calicoIPAM = "Calico IPAM with strict affinity: a host uses its own blocks only"
-	scaleSIG   = "Kubernetes SIG Scalability thresholds"
-	kubeadm    = "kubeadm's validation"
 )
 
 // serviceCIDR: the network of services must hold the cluster's own, and what a
@@ -22,8 +17,6 @@ func serviceCIDR(c *inventory.Cluster) []Check {
 		ID: "service-cidr", At: c.Where.At("service_cidr").Ptr(),
 		Measured:  fmt.Sprintf("%s has %d addresses", c.ServiceCIDR, size),
 		Threshold: "10 to 1048576 addresses (/28 to /12)",
-		Formula:   "2^(32 − prefix length)",
-		Source:    kubeadm,
 	}
 	switch {
 	case size < 10:
@@ -51,11 +44,9 @@ func allBlocks(c *inventory.Cluster) (n int64) {
 func podBlocks(c *inventory.Cluster) []Check {
 	need, have := allBlocks(c), int64(1)<<(c.Calico.BlockSize-c.PodCIDR.Bits())
 	return []Check{Check{
-		ID: "pod-blocks", At: c.Where.At("pod_cidr").Ptr(),
+		ID: "pod-blocks", At: c.Where.At("pod_cidr").Ptr(), weight: float64(need - have),
 		Measured:  fmt.Sprintf("%d blocks of /%d for %s", need, c.Calico.BlockSize, count(len(c.Hosts()), "host")),
 		Threshold: fmt.Sprintf("%d blocks in %s, warning above %d", have, c.PodCIDR, fourFifths(have)),
-		Formula:   "Σ ⌈max_pods / 2^(32 − block_size)⌉ ≤ 2^(block_size − prefix length)",
-		Source:    calicoIPAM + "; 80% is drover's margin",
 	}.judged(grade(need, fourFifths(have), have), "use a larger pod_cidr, or a smaller max_pods; neither pod_cidr nor block_size can be changed later")}
 }
 
@@ -70,23 +61,25 @@ func podsPerHost(c *inventory.Cluster) []Check {
 			most = h
 		}
 	}
-	pods, addresses := int64(most.Kubelet.MaxPods), int64(maxBlocks)<<(32-c.Calico.BlockSize)
+	blocks := cmp.Or(c.Calico.MaxBlocksPerHost, maxBlocks)
+	pods, addresses := int64(most.Kubelet.MaxPods), int64(blocks)<<(32-c.Calico.BlockSize)
+	over := int64(0) // of all hosts: one more of the kind is worse
+	for _, h := range c.Hosts() {
+		over += max(0, int64(h.Kubelet.MaxPods)-addresses)
+	}
+	warn, _ := limits(c, "pods-per-host", 110, 0)
 	at := most.Kubelet.Where.At("max_pods").Ptr()
 	return []Check{
 		Check{
-			ID: "pod-addresses-per-host", At: at,
+			ID: "pod-addresses-per-host", At: at, weight: float64(over),
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),
-			Threshold: fmt.Sprintf("%d addresses", addresses),
-			Formula:   fmt.Sprintf("max_pods ≤ %d × 2^(32 − block_size)", maxBlocks),
-			Source:    "Calico IPAM: at most 20 blocks on a host",
-		}.judged(grade(pods, addresses, addresses), "lower max_pods, or choose a smaller block_size number before the cluster is made"),
+			Threshold: fmt.Sprintf("%d addresses in %s", addresses, count(blocks, "block")),
+		}.judged(grade(pods, addresses, addresses), "lower max_pods, raise max_blocks_per_host, or choose a smaller block_size number before the cluster is made"),
 		Check{
 			ID: "pods-per-host", At: at,
 			Measured:  fmt.Sprintf("max_pods %d on %s", pods, most.Name),
-			Threshold: "110 pods",
-			Formula:   "max_pods of the host with the most",
-			Source:    scaleSIG,
-		}.judged(grade(pods, 110, pods), "prove it on your machines, or write max_pods = 110"),
+			Threshold: figure(warn) + " pods",
+		}.judged(grade(float64(pods), warn, float64(pods)), "prove it on your machines, or write max_pods = 110"),
 	}
 }
 
@@ -96,11 +89,11 @@ func clusterSize(c *inventory.Cluster) []Check {
 	return []Check{
 		Check{
 			ID: "cluster-hosts", At: c.Where.Block.Ptr(),
-			Measured: count(int(hosts), "host"), Threshold: "5000", Formula: "masters + nodes", Source: scaleSIG,
+			Measured: count(int(hosts), "host"), Threshold: "5000",
 		}.judged(grade(hosts, 5000, hosts), "make several clusters"),
 		Check{
 			ID: "cluster-pods", At: capacityAt(c),
-			Measured: count(int(pods), "declared pod"), Threshold: "150000", Formula: "Σ workload.replicas", Source: scaleSIG,
+			Measured: count(int(pods), "declared pod"), Threshold: "150000",
 		}.judged(grade(pods, 150_000, pods), "make several clusters"),
 	}
 }

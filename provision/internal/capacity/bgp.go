@@ -19,13 +19,12 @@ func meshSize(c *inventory.Cluster) []Check {
 		return nil
 	}
 	n := len(c.Hosts())
+	warn, fail := limits(c, "mesh-size", meshWarn, meshFail)
 	return []Check{Check{
-		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(),
+		ID: "mesh-size", At: c.Calico.Where.At("topology").Ptr(), weight: float64(n),
 		Measured:  fmt.Sprintf("%s, %d sessions", count(n, "host"), n*(n-1)/2),
-		Threshold: fmt.Sprintf("%d hosts, warning from %d", meshFail, meshWarn),
-		Formula:   "hosts in the mesh; sessions = hosts × (hosts − 1) / 2",
-		Source:    "Calico: full mesh up to about 100 nodes; the warning is drover's",
-	}.judged(grade(int64(n), meshWarn-1, meshFail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
+		Threshold: fmt.Sprintf("%s hosts, warning from %s", figure(fail), figure(warn)),
+	}.judged(grade(float64(n), warn-1, fail), `plan for topology = "route_reflectors"; drover never switches by itself`)}
 }
 
 // routeReflectors: hosts that speak with reflectors only are cut off with them.
@@ -52,8 +51,6 @@ func routeReflectors(c *inventory.Cluster) []Check {
 		ID: "route-reflectors", At: c.Calico.Where.At("route_reflectors").Ptr(),
 		Measured:  fmt.Sprintf("%s in %s", count(len(c.Calico.RouteReflectors), "route reflector"), count(len(domains), "failure domain")),
 		Threshold: "2 in 2 failure domains",
-		Formula:   "failure domains that hold a route reflector ≥ 2",
-		Source:    "drover: the loss of one must not take all routes",
 	}.judged(status, "name route reflectors in two failure domains")}
 }
 
@@ -67,11 +64,9 @@ func bigipSessions(c *inventory.Cluster) []Check {
 		}
 		limit := int64(f5.MaxPeers)
 		checks = append(checks, Check{
-			ID: "bigip-sessions", Subject: f5.Name, At: f5.Where.At("max_peers").Ptr(),
+			ID: "bigip-sessions", Subject: f5.Name, weight: float64(n - limit), At: f5.Where.At("max_peers").Ptr(),
 			Measured:  count(int(n), "BGP session"),
 			Threshold: fmt.Sprintf("%d, warning above %d", limit, fourFifths(limit)),
-			Formula:   "one session per host ≤ max_peers",
-			Source:    "the inventory's max_peers; 80% is drover's margin",
 		}.judged(grade(n, fourFifths(limit), limit), "raise max_peers if the unit can hold more, or make several clusters"))
 	}
 	return checks
@@ -87,11 +82,9 @@ func bigipRoutes(c *inventory.Cluster) []Check {
 		}
 		limit := int64(f5.MaxRoutes)
 		checks = append(checks, Check{
-			ID: "bigip-routes", Subject: f5.Name, At: f5.Where.At("max_routes").Ptr(),
+			ID: "bigip-routes", Subject: f5.Name, weight: float64(n - limit), At: f5.Where.At("max_routes").Ptr(),
 			Measured:  count(int(n), "route"),
 			Threshold: fmt.Sprintf("%d, warning above %d", limit, fourFifths(limit)),
-			Formula:   "Σ blocks of the hosts + 1 for service_cidr ≤ max_routes",
-			Source:    "the inventory's max_routes; 80% is drover's margin",
 		}.judged(grade(n, fourFifths(limit), limit), "raise max_routes if the unit can hold more, or use larger blocks (a smaller block_size number) before the cluster is made"))
 	}
 	return checks

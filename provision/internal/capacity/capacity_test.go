@@ -38,8 +38,37 @@ func sized(domains []string, nodes int) *inventory.Cluster {
 
 func abc() []string { return []string{"a", "b", "c"} }
 
-// Every threshold: at it, below and above.
+// row is a cluster, and what a check makes of it.
+type row struct {
+	name    string
+	cluster *inventory.Cluster
+	id      string
+	want    Status // "": no such check
+}
+
+// Every threshold of tier 0: at it, below and above.
 func TestThresholds(t *testing.T) {
+	for _, test := range tier0Rows() {
+		t.Run(test.id+"/"+test.name, func(t *testing.T) {
+			var got []Check
+			for _, c := range Tier0(test.cluster) {
+				checkFields(t, c)
+				if c.ID == test.id {
+					got = append(got, c)
+				}
+			}
+			if test.want == "" && len(got) == 0 {
+				return
+			}
+			if len(got) != 1 || got[0].Status != test.want {
+				t.Errorf("want %q, got %+v", test.want, got)
+			}
+		})
+	}
+}
+
+// tier0Rows has the arithmetic in its names where it is not the number itself.
+func tier0Rows() []row {
 	type change = func(*inventory.Cluster)
 	masters := func(domains ...string) *inventory.Cluster { return sized(domains, 1) }
 	three := func(nodes int, changes ...change) *inventory.Cluster {
@@ -77,12 +106,7 @@ func TestThresholds(t *testing.T) {
 			c.BigIPs = []inventory.BigIP{{Name: "f5", MaxPeers: peers, MaxRoutes: routes}, {Name: "f5-unknown"}}
 		}
 	}
-	for _, test := range []struct {
-		name    string
-		cluster *inventory.Cluster
-		id      string
-		want    Status // "": no such check
-	}{
+	return []row{
 		{"one master", masters("a"), "master-count", Warn},
 		{"two masters", masters("a", "b"), "master-count", Fail},
 		{"three masters", masters(abc()...), "master-count", Pass},
@@ -122,6 +146,9 @@ func TestThresholds(t *testing.T) {
 
 		{"20 blocks of /30", three(1, maxPods(80), func(c *inventory.Cluster) { c.Calico.BlockSize = 30 }), "pod-addresses-per-host", Pass},
 		{"more", three(1, maxPods(81), func(c *inventory.Cluster) { c.Calico.BlockSize = 30 }), "pod-addresses-per-host", Fail},
+		{"1 block of /26 = 64", three(1, maxPods(64), func(c *inventory.Cluster) { c.Calico.MaxBlocksPerHost = 1 }), "pod-addresses-per-host", Pass},
+		{"110 on 1 block of /26 = 64", three(1, maxPods(110), func(c *inventory.Cluster) { c.Calico.MaxBlocksPerHost = 1 }), "pod-addresses-per-host", Fail},
+		{"110 on 2 blocks of /26 = 128", three(1, maxPods(110), func(c *inventory.Cluster) { c.Calico.MaxBlocksPerHost = 2 }), "pod-addresses-per-host", Pass},
 		{"110", three(1), "pods-per-host", Pass},
 		{"111", three(1, maxPods(111)), "pods-per-host", Warn},
 		{"5000", three(4997), "cluster-hosts", Pass},
@@ -173,22 +200,6 @@ func TestThresholds(t *testing.T) {
 		{"preferring others does not close a node", three(3, workload(172), func(c *inventory.Cluster) {
 			c.KubeNodes[2].Taints = []inventory.Taint{{Key: "old", Effect: "PreferNoSchedule"}}
 		}), "workload-pods", Pass},
-	} {
-		t.Run(test.id+"/"+test.name, func(t *testing.T) {
-			var got []Check
-			for _, c := range Tier0(test.cluster) {
-				checkFields(t, c)
-				if c.ID == test.id {
-					got = append(got, c)
-				}
-			}
-			if test.want == "" && len(got) == 0 {
-				return
-			}
-			if len(got) != 1 || got[0].Status != test.want {
-				t.Errorf("want %q, got %+v", test.want, got)
-			}
-		})
 	}
 }
 

@@ -28,30 +28,34 @@ func masterCount(c *inventory.Cluster) []Check {
 		ID: "master-count", At: c.Where.At("masters").Ptr(),
 		Measured:  fmt.Sprintf("%s, %d may fail", count(n, "master"), (n-1)/2),
 		Threshold: "3, 5 or 7",
-		Formula:   "⌊(masters − 1) / 2⌋ may fail",
-		Source:    "etcd FAQ: cluster size",
 	}.judged(status, fix)}
 }
 
 // quorumDomain: the masters of the failure domains that may be lost must be too
 // few to take the quorum with them.
-func quorumDomain(c *inventory.Cluster) []Check {
+func quorumDomain(c *inventory.Cluster, down []string) []Check {
 	n := len(c.KubeMasters)
-	if n < 3 { // no loss at all is survived; masterCount tells
+	if n < 3 && len(down) == 0 { // no loss at all is survived; masterCount tells
 		return nil
 	}
-	lose := max(1, c.Capacity.Tolerate)
 	domains := map[string]int{}
 	without := 0
 	for _, h := range c.KubeMasters {
-		if h.FailureDomain == "" {
+		if h.FailureDomain == "" && !slices.Contains(down, domainOf(h)) {
 			without++
 			continue
 		}
-		domains[h.FailureDomain]++
+		domains[domainOf(h)]++
+	}
+	lose := c.Capacity.Tolerate
+	for _, d := range down {
+		lose += min(1, domains[d])
+	}
+	if lose = max(lose, 1-len(down)); n < 3 && lose == 0 {
+		return nil
 	}
 	names := slices.SortedFunc(maps.Keys(domains), func(a, b string) int {
-		return cmp.Or(cmp.Compare(domains[b], domains[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(rank(down, a), rank(down, b)), cmp.Compare(domains[b], domains[a]), cmp.Compare(a, b))
 	})
 	worst, lost := names[:min(lose, len(names))], 0
 	for _, name := range worst {
@@ -59,11 +63,10 @@ func quorumDomain(c *inventory.Cluster) []Check {
 	}
 	limit := (n - 1) / 2
 	check := Check{
-		ID: "quorum-domain", At: c.Where.At("masters").Ptr(),
+		ID: "quorum-domain", At: c.Where.At("masters").Ptr(), weight: float64(lost - limit),
 		Measured:  fmt.Sprintf("%d of %d masters in %s", lost, n, list(worst, "failure domain")),
 		Threshold: fmt.Sprintf("%d", limit),
 		Formula:   fmt.Sprintf("masters in the largest %s ≤ ⌊(masters − 1) / 2⌋", count(lose, "failure domain")),
-		Source:    "etcd: a quorum is more than half of the members",
 	}
 	for _, h := range c.KubeMasters {
 		if len(worst) > 0 && h.FailureDomain == worst[0] {
@@ -72,7 +75,7 @@ func quorumDomain(c *inventory.Cluster) []Check {
 	}
 	if lost > limit {
 		status := Fail
-		if c.Capacity.Tolerate == 0 { // the operator says that none may be lost
+		if c.Capacity.Tolerate == 0 && len(down) == 0 { // the operator says that none may be lost
 			status = Warn
 		}
 		return []Check{check.judged(status, "spread the masters over more failure domains")}
@@ -84,6 +87,14 @@ func quorumDomain(c *inventory.Cluster) []Check {
 	return []Check{check.judged(Pass, "")}
 }
 
+// rank puts those first that are lost in any case.
+func rank(down []string, domain string) int {
+	if slices.Contains(down, domain) {
+		return 0
+	}
+	return 1
+}
+
 // failureDomains: what may be lost cannot be counted of nodes that do not say
 // where they are.
 func failureDomains(c *inventory.Cluster) []Check {
@@ -93,8 +104,6 @@ func failureDomains(c *inventory.Cluster) []Check {
 	check := Check{
 		ID: "failure-domains", At: c.Capacity.Where.At("tolerate").Ptr(),
 		Threshold: "0 without one",
-		Formula:   "nodes without failure_domain, while failure domains may be lost",
-		Source:    "drover: capacity.tolerate",
 	}
 	without := 0
 	for _, h := range c.KubeNodes {

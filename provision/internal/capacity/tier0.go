@@ -7,10 +7,14 @@ import (
 )
 
 // Tier0 is every check that the inventory alone can answer, in a fixed order.
-func Tier0(c *inventory.Cluster) []Check {
+func Tier0(c *inventory.Cluster) []Check { return Tier0Of(Inputs{Cluster: c}) }
+
+// Tier0Of is Tier0 when some failure domains are lost.
+func Tier0Of(in Inputs) []Check {
+	c := in.Cluster
 	return slices.Concat(
 		masterCount(c),
-		quorumDomain(c),
+		quorumDomain(c, in.Lost),
 		failureDomains(c),
 		serviceCIDR(c),
 		podBlocks(c),

@@ -26,11 +26,9 @@ func workloadAddresses(c *inventory.Cluster) []Check {
 	}
 	need, have := pods(c), int64(1)<<(32-c.PodCIDR.Bits())
 	return []Check{Check{
-		ID: "workload-addresses", At: capacityAt(c),
+		ID: "workload-addresses", At: capacityAt(c), weight: float64(need - have),
 		Measured:  fmt.Sprintf("%d pods need an address", need),
 		Threshold: fmt.Sprintf("%d addresses in %s, warning above %d", have, c.PodCIDR, fourFifths(have)),
-		Formula:   "Σ workload.replicas + coredns.replicas ≤ 2^(32 − prefix length)",
-		Source:    "one address per pod; 80% is drover's margin",
 	}.judged(grade(need, fourFifths(have), have), "use a larger pod_cidr before the cluster is made, or declare fewer replicas")}
 }
 
@@ -45,11 +43,7 @@ func workloadPods(c *inventory.Cluster) []Check {
 		if closed(h) {
 			continue
 		}
-		domain := h.FailureDomain
-		if domain == "" { // failureDomains warns of it
-			domain = "host " + h.Name
-		}
-		room[domain] += int64(h.Kubelet.MaxPods) - 1 // calico-node takes one everywhere
+		room[domainOf(h)] += int64(h.Kubelet.MaxPods) - 1 // calico-node takes one everywhere
 	}
 	names := slices.SortedFunc(maps.Keys(room), func(a, b string) int {
 		return cmp.Or(cmp.Compare(room[b], room[a]), cmp.Compare(a, b))
@@ -65,11 +59,9 @@ func workloadPods(c *inventory.Cluster) []Check {
 		without = " without " + list(lost, "failure domain")
 	}
 	return []Check{Check{
-		ID: "workload-pods", At: capacityAt(c),
+		ID: "workload-pods", At: capacityAt(c), weight: float64(need - left),
 		Measured:  fmt.Sprintf("%d pods to place", need),
 		Threshold: fmt.Sprintf("%d places%s, warning above %d", left, without, fourFifths(left)),
-		Formula:   "Σ replicas + coredns.replicas ≤ Σ (max_pods − 1) of untainted hosts outside of the largest failure domains that may be lost",
-		Source:    "the inventory's max_pods and tolerate; 80% is drover's margin",
 	}.judged(grade(need, fourFifths(left), left), "add nodes in other failure domains, or declare fewer replicas")}
 }
 

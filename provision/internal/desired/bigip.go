@@ -52,16 +52,32 @@ func Peerings(in Inputs) []resource.Resource {
 }
 
 // Balancers are the hosts' own load balancers alone, where they have any: that they list
-// the masters that there are, and no other.
+// the masters that there are, and no other. What else a host has tells what its fact is
+// to be, where the lock of the releases is known.
 func Balancers(in Inputs) ([]resource.Resource, error) {
 	b := newBuilder(in)
 	for _, h := range b.hosts(in.Cluster.Hosts()) {
+		before := len(b.out)
 		if h.Role == inventory.RoleMaster && in.Cluster.API.Endpoint == "" {
 			b.clusterCA(h) // else it comes with the rest of the bundle
 		}
 		if _, err := b.balancer(h, nil); err != nil {
 			return nil, err
 		}
+		if in.Lock.Files == nil || len(b.out) == before {
+			continue
+		}
+		whole := newBuilder(in)
+		if err := whole.all(h); err != nil {
+			return nil, err
+		}
+		wanted := map[plan.ID]bool{}
+		for _, r := range b.out[before:] {
+			wanted[r.Item().ID] = true
+		}
+		fact := whole.fact(h)
+		fact.Among = func(id plan.ID) bool { return wanted[id] }
+		b.add(fact.Noted())
 	}
 	return b.out, nil
 }

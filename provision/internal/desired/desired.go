@@ -17,6 +17,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/etcd"
 	"github.com/droverctl/drover/provision/internal/ospackage"
 	"github.com/droverctl/drover/provision/internal/pki"
+	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/resource"
 	"github.com/droverctl/drover/provision/internal/trust"
 	"github.com/droverctl/drover/provision/plan"
@@ -56,6 +57,12 @@ type Inputs struct {
 	Former map[string]Former
 	// Verify is whether every installed file is digested to tell whether it is intact.
 	Verify bool
+	// Machine tells a host's cores and memory, which are 0 when they could not be told; it
+	// is nil before hosts were looked at, when all that counts is where to look.
+	Machine func(name string) (cores int, memory int64)
+	// Run is the run that is under way, as hosts are told of it; nil, or "" before there
+	// is one.
+	Run func() string
 	// Rendered remembers what was rendered before; it may be nil.
 	Rendered *Renderings
 }
@@ -66,6 +73,9 @@ type builder struct {
 	out []resource.Resource
 	// What releases need that are installed on the host at hand.
 	forReleases []plan.ID
+	// What is wanted of the host at hand itself, and the releases among it.
+	own      []plan.Item
+	versions map[string]string
 	// Calico's own objects, and those that say what it is to do.
 	release, network []*unstructured.Unstructured
 }
@@ -74,7 +84,10 @@ func newBuilder(in Inputs) *builder {
 	if in.Rendered == nil {
 		in.Rendered = &Renderings{}
 	}
-	return &builder{Inputs: in}
+	if in.Run == nil {
+		in.Run = func() string { return "" }
+	}
+	return &builder{Inputs: in, versions: map[string]string{}}
 }
 
 // Build is everything the inventory asks for.
@@ -110,13 +123,36 @@ func (b *builder) add(r resource.Resource) plan.Item {
 	if u, ok := r.(resource.Unit); ok {
 		r = u.Noted()
 	}
+	item := r.Item()
+	switch r := r.(type) {
+	case resource.Artifact:
+		b.versions[r.Component] = r.Version
+		b.own = append(b.own, item)
+	case resource.File, resource.Dir, resource.Shared, resource.Certificate, resource.Packages, resource.Sysctls, resource.Unit:
+		b.own = append(b.own, item)
+	}
 	b.out = append(b.out, r)
-	return r.Item()
+	return item
 }
 
 // host is all that one host has: what every host has, and on a master, before
 // the kubelet that is to watch over it, the control plane.
 func (b *builder) host(h inventory.Host) error {
+	b.own, b.versions = nil, map[string]string{}
+	if err := b.all(h); err != nil {
+		return err
+	}
+	b.add(b.fact(h).Noted())
+	b.add(puppet.Left(h.Name, b.Run))
+	return nil
+}
+
+// fact is what the host's Facter is to tell of all that was added for it.
+func (b *builder) fact(h inventory.Host) resource.Fact {
+	return resource.Fact{Host: h.Name, Cluster: b.Cluster.Name, Role: string(h.Role), Versions: b.versions, Own: b.own, Now: b.Now}
+}
+
+func (b *builder) all(h inventory.Host) error {
 	packages := b.packages(h)
 	b.forReleases = nil
 	if b.Cluster.Artifacts.FanOut {

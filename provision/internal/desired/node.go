@@ -2,6 +2,7 @@ package desired
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
 	"github.com/droverctl/drover/provision/host"
+	"github.com/droverctl/drover/provision/internal/allocatable"
 	"github.com/droverctl/drover/provision/internal/artifact"
 	"github.com/droverctl/drover/provision/internal/kube"
 	"github.com/droverctl/drover/provision/internal/pki"
@@ -76,6 +78,11 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 		Service: b.service(h.Kubelet.ExtraArgs), ClusterDNS: b.dns(),
 		CgroupDriver: b.cgroupDriver(), MaxPods: h.Kubelet.MaxPods, Config: manifests.Object(h.Kubelet.Config),
 	}
+	reserved, err := b.reserved(h)
+	if err != nil {
+		return err
+	}
+	kubelet.KubeReserved = reserved
 	settings, err := b.Rendered.one(kubelet, kubelet.Settings)
 	if err != nil {
 		return err
@@ -108,6 +115,20 @@ func (b *builder) kubelet(h inventory.Host, needs []plan.ID) error {
 	b.add(resource.Unit{Host: h.Name, Name: manifests.KubeletUnit, Inputs: inputs, Needs: append(needs, join.ID), Deadline: joinLimit, Ready: nodeReady(h.Name, joining),
 		Ports: []uint16{manifests.KubeletPort(h.Kubelet.Config), manifests.KubeletHealthPort}})
 	return nil
+}
+
+// reserved is what a kubelet keeps back for itself and the system by the inventory's
+// model; what is to be evicted at is what it is without one.
+func (b *builder) reserved(h inventory.Host) (map[string]string, error) {
+	if b.Machine == nil || !b.Cluster.Capacity.Reserves() {
+		return nil, nil
+	}
+	cores, memory := b.Machine(h.Name)
+	if cores == 0 || memory == 0 {
+		return nil, fmt.Errorf("%s: its cores and its memory could not be told, so what its kubelet is to keep back cannot either: capacity { reservation = %q }", h.Name, b.Cluster.Capacity.Reservation)
+	}
+	k, _ := allocatable.OnHost(b.Cluster, h, cores, memory)
+	return k.KubeReserved, nil
 }
 
 func (b *builder) kubeProxy(h inventory.Host, needs []plan.ID) error {

@@ -28,6 +28,11 @@ type Engine struct {
 	PerHost int
 	// Grace is how long what is under way may take to end after a stop.
 	Grace time.Duration
+	// Enter is called before the first change on a host that is more than waiting; an
+	// error keeps every change from it. Leave is called after the last one, however they
+	// ended, when Enter was; it has a time of its own. Both may be nil.
+	Enter func(ctx context.Context, host string, waiting func(string)) error
+	Leave func(ctx context.Context, host string)
 }
 
 // Run carries out the plan and returns when every change is done, failed or
@@ -44,7 +49,7 @@ func (e Engine) Run(ctx context.Context, p plan.Plan) report.Report {
 	defer release()
 	r := &run{
 		Engine: e, ctx: ctx, work: work, underWay: map[plan.ID]bool{}, nodes: map[plan.ID]*node{}, hosts: map[string]*places{}, serial: map[string]*places{},
-		batches: map[string]*batch{}, broken: map[string]error{}, halted: map[string]error{},
+		batches: map[string]*batch{}, broken: map[string]error{}, halted: map[string]error{}, visits: map[string]*visit{},
 	}
 	untold := r.tellStop()
 	r.link(p)
@@ -81,6 +86,7 @@ type run struct {
 	hosts   map[string]*places
 	serial  map[string]*places // one place a word
 	batches map[string]*batch  // what is to be written on a host
+	visits  map[string]*visit  // of the hosts that something is changed on
 	wg      sync.WaitGroup
 
 	mu       sync.Mutex
@@ -94,6 +100,7 @@ type run struct {
 func (r *run) link(p plan.Plan) {
 	for _, c := range p.Pending() {
 		r.nodes[c.ID] = &node{change: c}
+		r.expect(c.ID)
 		if host := c.ID.Host(); r.hosts[host] == nil {
 			r.hosts[host] = &places{free: max(1, r.PerHost)}
 			if host == plan.ClusterHost {
@@ -135,6 +142,7 @@ func (r *run) begins() []*node {
 func (r *run) start(n *node) {
 	r.wg.Go(func() {
 		n.outcome = r.carryOut(n)
+		r.leaveAfter(n.change.ID)
 		for _, next := range n.behind {
 			if next.waits.Add(-1) == 0 {
 				r.start(next)
@@ -173,7 +181,7 @@ func (r *run) connect(p plan.Plan) {
 	behind := map[plan.ID]map[*node]bool{} // of what is as wanted already
 	for _, c := range p.Changes {
 		needs, after := map[*node]bool{}, map[*node]bool{}
-		for _, id := range slices.Concat(c.Needs, c.Triggers) {
+		for _, id := range slices.Concat(c.Needs, c.Triggers, c.Tells) {
 			if n := r.nodes[id]; n != nil {
 				needs[n] = true
 				continue
@@ -209,11 +217,14 @@ func (r *run) carryOut(n *node) report.Outcome {
 	}
 	defer r.end(c.ID)
 	start := r.Now()
-	err = r.make(c)
+	entered := r.enter(c)
+	if err = entered; err == nil {
+		err = r.make(c)
+	}
 	took := r.Now().Sub(start)
 	if err != nil {
 		kind := report.Failed
-		if r.context(c.ID).Err() != nil {
+		if r.context(c.ID).Err() != nil || entered != nil && r.ctx.Err() != nil {
 			kind = report.Cut
 		}
 		r.stopBehind(c, err)

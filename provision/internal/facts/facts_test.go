@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func TestProbeSeesFilesAsTheyAre(t *testing.T) {
 		if !s.Commands["sh"] || s.Commands["no-such-command"] {
 			t.Errorf("commands: %v", s.Commands)
 		}
+		if s.CPUs < runtime.NumCPU() || s.Memory < 64<<20 {
+			t.Errorf("%d cores, %d bytes of memory", s.CPUs, s.Memory)
+		}
 		if s.Hostname == "" {
 			t.Errorf("machine: %+v", s)
 		}
@@ -170,6 +174,19 @@ func TestAnAnswerWithoutItsEndIsNoSnapshot(t *testing.T) {
 	for cut := 0; cut < len(whole.Stdout)-len("end")-1; cut += 7 {
 		if s, err := parse(string(whole.Stdout[:cut])); err == nil {
 			t.Fatalf("cut after %d bytes it reads as %+v", cut, s)
+		}
+	}
+}
+
+func TestWhatAMachineHas(t *testing.T) {
+	for line, want := range map[string]int{"0": 1, "0-3": 4, "0-3,8": 5, "0,2-3": 3, "": 0, "3-1": 0, "x": 0, "0-x": 0} {
+		if got := ranges(line); got != want {
+			t.Errorf("%q: %d cores", line, got)
+		}
+	}
+	for line, want := range map[string]int64{"MemTotal:       2048 kB": 2 << 20, "MemTotal: 2048": 0, "MemFree: 1 kB": 0, "MemTotal: x kB": 0} {
+		if got := memTotal(line); got != want {
+			t.Errorf("%q: %d bytes", line, got)
 		}
 	}
 }

@@ -81,10 +81,44 @@ func (s *Snapshot) values(body string) {
 			s.MachineID = line
 		case of == hostname:
 			s.Hostname = line
+		case of == memory:
+			s.Memory = memTotal(line)
+		case of == processors:
+			s.CPUs = ranges(line)
 		case sysctl:
 			s.Sysctls[strings.ReplaceAll(key, "/", ".")] = strings.Join(strings.Fields(line), " ")
 		}
 	}
+}
+
+// memTotal reads `MemTotal:       24689752 kB`; 0 when it is something else.
+func memTotal(line string) int64 {
+	words := strings.Fields(line)
+	if len(words) != 3 || words[0] != "MemTotal:" || words[2] != "kB" {
+		return 0
+	}
+	kib, err := strconv.ParseInt(words[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
+}
+
+// ranges counts what 0-3,8 names; 0 when it is something else.
+func ranges(line string) (n int) {
+	for part := range strings.SplitSeq(line, ",") {
+		first, last, many := strings.Cut(part, "-")
+		a, err := strconv.Atoi(first)
+		b := a
+		if many && err == nil {
+			b, err = strconv.Atoi(last)
+		}
+		if err != nil || b < a {
+			return 0
+		}
+		n += b - a + 1
+	}
+	return n
 }
 
 // files reads what files are, their digests, and the lines of texts, which may come

@@ -96,7 +96,7 @@ func (s Scope) script(before string) string {
 
 	// Not by the shell, because some read byte by byte, of which the kernel gives them
 	// one.
-	values := []string{machineID, hostname}
+	values := []string{machineID, hostname, memory, processors}
 	for _, key := range s.Sysctls {
 		values = append(values, sysctls+strings.ReplaceAll(key, ".", "/"))
 	}
@@ -127,6 +127,9 @@ const (
 	machineID = "/etc/machine-id"
 	hostname  = "/proc/sys/kernel/hostname"
 	sysctls   = "/proc/sys/"
+	// These tell what the machine has in their first lines: without a fork.
+	memory     = "/proc/meminfo"
+	processors = "/sys/devices/system/cpu/online"
 )
 
 // marker begins a section's line. It is long enough not to be met by chance.
@@ -178,7 +181,7 @@ func gather(b *strings.Builder, paths []string, test string) {
 }
 
 // textNames are the patterns of the names of files that are read.
-func textNames() []string { return []string{"*.crt", "*.drover", "haproxy.cfg"} }
+func textNames() []string { return []string{"*.crt", "*.drover", "haproxy.cfg", "drover.json"} }
 
 func quoted(words []string) []string {
 	out := make([]string, len(words))

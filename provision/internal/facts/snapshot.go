@@ -7,6 +7,9 @@ type Snapshot struct {
 	Host      string
 	Hostname  string
 	MachineID string
+	// CPUs and Memory, in bytes, are what the machine has; 0 when it could not be told.
+	CPUs   int
+	Memory int64
 	// Files are the regular files and links below drover's directories and at
 	// the paths asked for, by path.
 	Files map[string]File

@@ -59,9 +59,9 @@ func startedAt(proc string, pid int) string {
 	return fields[19]
 }
 
-// dead reports whether a claim's process was one of this machine, and has ended:
+// Dead reports whether a claim's process was one of this machine, and has ended:
 // nobody has to wait for its lease.
-func (c Claim) dead() bool {
+func (c Claim) Dead() bool {
 	const proc = "/proc"
 	own := strings.Split(process(proc, os.Getpid()), "/")
 	its := strings.Split(c.Process, "/")

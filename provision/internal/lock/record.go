@@ -22,6 +22,9 @@ type Claim struct {
 	PID    int
 	Reason string // the command
 	Since  time.Time
+	// Inventory is a digest of the run's inventory, as sha256:…; empty in claims of
+	// those that recorded none.
+	Inventory string
 	// Process tells the owner's process from all others on its machine; empty where
 	// that cannot be told.
 	Process string
@@ -56,8 +59,12 @@ func line(s string) string {
 
 // text is a claim as it is written.
 func (c Claim) text() string {
-	return fmt.Sprintf("run=%s\nowner=%s\npid=%d\nprocess=%s\nsince=%s\nreason=%s",
+	text := fmt.Sprintf("run=%s\nowner=%s\npid=%d\nprocess=%s\nsince=%s\nreason=%s",
 		line(c.Run), line(c.Owner), c.PID, line(c.Process), c.Since.UTC().Format(time.RFC3339), line(c.Reason))
+	if c.Inventory != "" {
+		text += "\ninventory=" + line(c.Inventory)
+	}
+	return text
 }
 
 // Parse reads a claim's file. How long it is good only its master can tell.
@@ -82,6 +89,8 @@ func Parse(name, text string) (Entry, bool) {
 			e.Since, _ = time.Parse(time.RFC3339, v) // zero is unknown
 		case "reason":
 			e.Reason = v
+		case "inventory":
+			e.Inventory = v
 		case "released":
 			e.Released = true
 		}

@@ -70,7 +70,7 @@ func (f Fleet) take(ctx context.Context, r Request) (*Held, error) {
 		if rival != nil {
 			rival.Waited = waited
 			switch {
-			case rival.dead():
+			case rival.Dead():
 				over = rival.Run
 				continue
 			case rival.Waited >= r.Wait && (rival.Waited >= settling || f.settled(ctx, rival)):

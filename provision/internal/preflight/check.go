@@ -18,6 +18,8 @@ type Inputs struct {
 	Others map[string]Identity
 	// Reach is what became of the hosts' links.
 	Reach Reach
+	// Puppet is what the Puppet agents of the judged hosts manage, where there are any.
+	Puppet map[string]Puppet
 	// Authorities are those of the cluster, as hosts hold them.
 	Authorities map[string][]pki.Description
 	Now         time.Time
@@ -75,6 +77,7 @@ var checks = []struct {
 	{"foreign-etcd-data", each(foreignEtcdData)},
 	{"foreign-kubernetes", each(foreignKubernetes)},
 	{"foreign-cni", each(foreignCNI)},
+	{"puppet-managed", puppetManaged},
 	{"ca-ends", caEnds},
 }
 
@@ -94,7 +97,15 @@ func each(judge func(c *inventory.Cluster, s subject) []Finding) func(round) []F
 
 // Check judges. What fails comes first, what is waived last; the rest of the order
 // is that of the checks, and of the inventory's hosts.
-func Check(in Inputs) []Finding {
+func Check(in Inputs) []Finding { return judge(in, func(string) bool { return true }) }
+
+// CheckPuppet judges what Puppet manages, and nothing else.
+func CheckPuppet(in Inputs) []Finding {
+	return judge(in, func(id string) bool { return id == "puppet-managed" })
+}
+
+// judge has those checks judge of which that is asked.
+func judge(in Inputs, asked func(id string) bool) []Finding {
 	r := round{Inputs: in}
 	for _, h := range in.Cluster.Hosts() {
 		if f, ok := in.Facts[h.Name]; ok {
@@ -103,6 +114,9 @@ func Check(in Inputs) []Finding {
 	}
 	var all []Finding
 	for _, c := range checks {
+		if !asked(c.id) {
+			continue
+		}
 		for _, f := range c.run(r) {
 			f.ID = c.id
 			all = append(all, r.settled(f))

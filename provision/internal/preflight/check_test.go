@@ -26,6 +26,7 @@ type world struct {
 	outcomes   map[string]Outcome
 	mute, deaf map[string]string
 	a          map[string][]pki.Description
+	p          map[string]Puppet
 }
 
 // well is a master and two nodes, bare, on which nothing stands in the way.
@@ -111,7 +112,7 @@ func (w *world) check() []Finding {
 		}
 		reach.Attempts = append(reach.Attempts, a)
 	}
-	return Check(Inputs{Cluster: w.c, Facts: w.f, Authorities: w.a, Reach: reach, Now: today()})
+	return Check(Inputs{Cluster: w.c, Facts: w.f, Authorities: w.a, Puppet: w.p, Reach: reach, Now: today()})
 }
 
 // bigIP adds one.

@@ -1,12 +1,14 @@
 package preflight
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/catalog"
 	"github.com/droverctl/drover/provision/internal/pki"
 	"github.com/droverctl/drover/provision/internal/survey"
 )
@@ -19,6 +21,36 @@ type row struct {
 func rows(nginx survey.Listener) map[string]row {
 	all := map[string]row{
 		"nothing": {change: func(*world) {}},
+
+		"Puppet's": {
+			change: func(w *world) {
+				file := catalog.Resource{Type: "File", Title: "/etc/kubernetes", File: "/etc/puppet/k8s.pp", Line: 7}
+				var all []catalog.Conflict
+				for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+					all = append(all, catalog.Conflict{What: "/etc/kubernetes/" + name, Resource: file, Why: "purges it"})
+				}
+				pin := catalog.Conflict{What: "package haproxy", Resource: catalog.Resource{Type: "Package", Title: "haproxy"}, Why: "decides on its version", Bearable: true}
+				w.p = map[string]Puppet{
+					"n1": {From: "catalog", Conflicts: append(all, pin)},
+					"n2": {From: "resources.txt", Conflicts: all[:1]},
+				}
+			},
+			want: []string{
+				"FAIL puppet-managed n1: /etc/kubernetes/a, /etc/kubernetes/b, /etc/kubernetes/c, /etc/kubernetes/d, /etc/kubernetes/e and 2 more: Puppet's File[/etc/kubernetes] purges it (/etc/puppet/k8s.pp:7)",
+				"FAIL puppet-managed n2: /etc/kubernetes/a: Puppet's File[/etc/kubernetes] purges it (/etc/puppet/k8s.pp:7), by the titles in resources.txt alone",
+				"WARN puppet-managed n1: package haproxy: Puppet's Package[haproxy] decides on its version (its manifest is not known)",
+			},
+		},
+		"Puppet's, not known": {
+			change: func(w *world) {
+				w.p = map[string]Puppet{"n1": {Err: errors.New("no ruby")}, "n2": {Why: "the catalog has 99999999 bytes"}}
+			},
+			want: []string{
+				"FAIL puppet-managed n1: what Puppet manages there could not be looked at: no ruby",
+				"WARN puppet-managed n2: what Puppet manages there is not known: the catalog has 99999999 bytes",
+			},
+		},
+		"Puppet's, that has never run": {change: func(w *world) { w.p = map[string]Puppet{"n1": {}} }},
 
 		"another OS": {
 			change: func(w *world) {

@@ -50,6 +50,10 @@ func Of(name string, rs []resource.Resource, networks []netip.Prefix) Host {
 			if r.Host == name {
 				h.Files = append(h.Files, r.File.Path)
 			}
+		case resource.Fact:
+			if r.Host == name {
+				h.Files = append(h.Files, resource.FactPath)
+			}
 		case resource.Certificate:
 			if r.Host == name {
 				h.Files = append(h.Files, r.Cert.Cert.Path, r.Cert.Key.Path)

@@ -125,6 +125,21 @@ func TestNamedConfig(t *testing.T) {
 	dial(t, targetOf(s), o)
 }
 
+// Where $HOME is not set, as Puppet runs things, home is where the system says, and not
+// the directory that somebody happens to be in.
+func TestHomeWithoutHOME(t *testing.T) {
+	_, s := served(t, hosttest.Config{})
+	t.Setenv("HOME", "")
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir(".ssh", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(".ssh", "config"), []byte("ProxyCommand somebody's\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, targetOf(s), ssh.Options{})
+}
+
 func TestConfigRefused(t *testing.T) {
 	for name, c := range map[string]struct{ config, words string }{
 		"proxy command":  {"ProxyCommand nc %h %p\n", "use ProxyJump"},

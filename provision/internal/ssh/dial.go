@@ -35,7 +35,7 @@ type way func(context.Context) (dialer, error)
 // passphrase nobody was asked for yet, that is done with nothing open that would
 // end meanwhile.
 func connect(ctx context.Context, h *hop, o Options, by way) (*link, error) {
-	known, err := trustOf(h, o)
+	known, err := trustOf(ctx, h, o)
 	if err != nil {
 		return nil, err
 	}

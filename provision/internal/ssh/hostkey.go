@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -18,9 +19,10 @@ type trust struct {
 	all         *knownKeys
 	keys        []knownKey
 	authorities []knownKey
+	attested    attested
 }
 
-func trustOf(h *hop, o Options) (*trust, error) {
+func trustOf(ctx context.Context, h *hop, o Options) (*trust, error) {
 	t := &trust{hop: h, all: &knownKeys{}}
 	if h.HostKey != "" {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(h.HostKey))
@@ -36,6 +38,9 @@ func trustOf(h *hop, o Options) (*trust, error) {
 		return nil, &host.AuthError{Host: h.Name, Err: err, Fix: "make the file readable, or name another one: ssh { known_hosts = … }"}
 	}
 	t.all, t.keys, t.authorities = all, all.keysOf(h.keyNames), all.authoritiesOf(h.keyNames)
+	if h.Attested != nil {
+		t.attested = readAttestation(h.Attested(ctx))
+	}
 	return t, nil
 }
 
@@ -58,8 +63,15 @@ func (t *trust) algorithms() []string {
 	if len(t.authorities) > 0 {
 		names = append(names, certificateAlgorithms...)
 	}
+	var known []ssh.PublicKey
 	for _, k := range t.keys {
-		for _, a := range algorithmsOf(k.key) {
+		known = append(known, k.key)
+	}
+	if known == nil {
+		known = t.attested.keys
+	}
+	for _, k := range known {
+		for _, a := range algorithmsOf(k) {
 			if !slices.Contains(names, a) {
 				names = append(names, a)
 			}
@@ -92,7 +104,7 @@ func (t *trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	var wrong error // with its certificate
 	if certified {
 		if wrong = t.checkCertificate(cert); wrong == nil {
-			return nil
+			return t.contradicted(plain)
 		}
 		if _, bad := t.all.revokes(cert.SignatureKey); bad {
 			return wrong
@@ -100,8 +112,11 @@ func (t *trust) check(_ string, _ net.Addr, key ssh.PublicKey) error {
 	}
 	for _, k := range t.keys { // as in ssh, also of a host whose certificate is of no use
 		if sameKey(k.key, plain) {
-			return nil
+			return t.contradicted(plain)
 		}
+	}
+	if len(t.keys) == 0 && t.attested.has(plain) {
+		return nil
 	}
 	if wrong != nil {
 		return wrong
@@ -143,13 +158,16 @@ func (t *trust) mismatch(key ssh.PublicKey) error {
 		if len(t.authorities) > 0 {
 			unknown += ", and it has no certificate of the @cert-authority for it"
 		}
-		return t.refuse(fmt.Errorf("%s: it shows %s %s", unknown, key.Type(), seen), t.addCommand(key))
+		if err := t.contradicted(bareKey(key)); err != nil {
+			return err
+		}
+		return t.refuse(fmt.Errorf("%s: it shows %s %s%s", unknown, key.Type(), seen, t.attested.silence()), t.addCommand(key))
 	}
 	var known, where []string
 	for _, k := range t.keys {
 		known, where = append(known, k.key.Type()+" "+ssh.FingerprintSHA256(k.key)), append(where, k.where)
 	}
-	err := fmt.Errorf("its host key has CHANGED: known is %s, it shows %s %s", strings.Join(known, ", "), key.Type(), seen)
+	err := fmt.Errorf("its host key has CHANGED: known is %s, it shows %s %s%s", strings.Join(known, ", "), key.Type(), seen, t.attested.agrees(bareKey(key)))
 	return t.refuse(err, fmt.Sprintf("if the machine was not reinstalled, somebody may be listening in: stop here. If it was, remove %s, then: %s",
 		strings.Join(where, ", "), t.addCommand(key)))
 }

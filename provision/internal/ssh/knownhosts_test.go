@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -80,7 +81,7 @@ func TestAlgorithms(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.knownHosts = []string{file}
-	known, err := trustOf(h, Options{})
+	known, err := trustOf(context.Background(), h, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestAlgorithms(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	h.keyNames = []string{"stranger"}
-	if known, err = trustOf(h, Options{}); err != nil || strings.Contains(strings.Join(known.algorithms(), " "), "cert") {
+	if known, err = trustOf(context.Background(), h, Options{}); err != nil || strings.Contains(strings.Join(known.algorithms(), " "), "cert") {
 		t.Errorf("%v %v: nobody can check a stranger's certificate", known.algorithms(), err)
 	}
 }

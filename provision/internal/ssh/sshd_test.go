@@ -166,6 +166,7 @@ func TestRealSSHD(t *testing.T) {
 			}
 		})
 	}
+	t.Run("attested", func(t *testing.T) { r.attested(t, known) })
 	t.Run("refused", func(t *testing.T) { r.refuses(t, known) })
 	t.Run("tunnel", func(t *testing.T) { realTunnel(t, dial(t, r.target("root", known), bare(t))) })
 	t.Run("no tunnel", func(t *testing.T) {

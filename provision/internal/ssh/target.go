@@ -3,6 +3,7 @@ package ssh
 import (
 	"context"
 	"os"
+	"os/user"
 	"time"
 )
 
@@ -32,6 +33,9 @@ type Target struct {
 
 	// SudoPassword gives sudo's password; nil means that sudo must not ask.
 	SudoPassword func(ctx context.Context) (string, error)
+	// Attested tells the host's keys by another source than files; nil when there is
+	// none. It is not asked about a host whose key is pinned.
+	Attested func(ctx context.Context) Attestation
 	// Watch is told what is waited for, and again with all that the host says, from
 	// many goroutines; may be nil.
 	Watch func(Phase)
@@ -58,7 +62,8 @@ type Options struct {
 	// ConfigFiles replace ~/.ssh/config and /etc/ssh/ssh_config, as `ssh -F` does.
 	// Unlike those they have to exist.
 	ConfigFiles []string
-	// Home is the user's home; $HOME when empty.
+	// Home is the user's home; when empty $HOME, and where that is not set, as Puppet
+	// runs things, the one that the system knows.
 	Home string
 	// AgentSocket is the agent's; $SSH_AUTH_SOCK when empty, "none" for no agent.
 	AgentSocket string
@@ -99,6 +104,11 @@ type Trace struct {
 func (o Options) filled() Options {
 	if o.Home == "" {
 		o.Home = os.Getenv("HOME")
+	}
+	if o.Home == "" {
+		if u, err := user.Current(); err == nil {
+			o.Home = u.HomeDir
+		}
 	}
 	if o.Keys == nil {
 		o.Keys = &Keys{}

@@ -19,6 +19,8 @@ type Facts struct {
 	Memory int64  `json:"memory_bytes"`
 	Swap   int64  `json:"swap_bytes"` // that is on
 	Clock  Clock  `json:"clock"`
+	// Conntrack is how many connections the kernel tracks at most; 0 before it tracks any.
+	Conntrack int64 `json:"conntrack_max,omitempty"`
 	// Login is the user drover logs in as; with sudo, when that is not root.
 	Login string `json:"login"`
 	Sudo  bool   `json:"sudo"`
@@ -27,6 +29,9 @@ type Facts struct {
 	MachineID   string `json:"machine_id,omitempty"`
 	ProductUUID string `json:"product_uuid,omitempty"`
 	BootID      string `json:"boot_id,omitempty"` // of the kernel: containers of one machine may share it
+
+	// Puppet is the program of that name, where there is one.
+	Puppet string `json:"puppet,omitempty"`
 
 	// NetworkSeen says whether interfaces and routes could be looked at.
 	NetworkSeen bool        `json:"network_seen"`

@@ -132,9 +132,15 @@ func instant(body string) (time.Time, error) {
 func (p *parser) machine(kv map[string]string) (err error) {
 	p.Kernel, p.Arch, p.Hostname = kv["kernel"], kv["arch"], kv["hostname"]
 	p.MachineID, p.ProductUUID, p.BootID = kv["machine-id"], kv["product-uuid"], kv["boot-id"]
+	p.Puppet = kv["puppet"]
 	p.Login, p.Sudo = kv["login"], kv["sudo"] == "yes"
 	if p.CPUs, err = strconv.Atoi(kv["cpus"]); err != nil {
 		return fmt.Errorf("cpus: %w", err)
+	}
+	if text := kv["conntrack-max"]; text != "" {
+		if p.Conntrack, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return fmt.Errorf("conntrack-max: %w", err)
+		}
 	}
 	for name, to := range map[string]*int64{"memory-kib": &p.Memory, "swap-kib": &p.Swap} {
 		kib, err := strconv.ParseInt(kv[name], 10, 64)

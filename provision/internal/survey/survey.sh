@@ -18,7 +18,9 @@ SwapTotal:) echo "swap-kib=$v" ;;
 esac; done </proc/meminfo
 first /etc/machine-id; echo "machine-id=$line"
 first /sys/class/dmi/id/product_uuid 2>/dev/null; echo "product-uuid=$line"
+first /proc/sys/net/netfilter/nf_conntrack_max; echo "conntrack-max=$line"
 first /proc/sys/kernel/random/boot_id; echo "boot-id=$line"
+for f in /usr/bin/puppet /opt/puppetlabs/bin/puppet; do if [ -e "$f" ]; then echo "puppet=$f"; break; fi; done
 echo "login=${SUDO_USER:-$(id -un)}"
 echo "sudo=${SUDO_USER:+yes}"
 

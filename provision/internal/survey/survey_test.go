@@ -106,7 +106,7 @@ func TestParse(t *testing.T) {
 	}
 	prefix, socket := netip.MustParsePrefix, netip.MustParseAddrPort
 	want := Facts{
-		OS: OS{"debian", "12", "Debian GNU/Linux 12 (bookworm)"}, Kernel: "6.1.0-13-amd64", Arch: "x86_64", CPUs: 4, Memory: 8 << 30, Swap: 1 << 20,
+		OS: OS{"debian", "12", "Debian GNU/Linux 12 (bookworm)"}, Kernel: "6.1.0-13-amd64", Arch: "x86_64", CPUs: 4, Memory: 8 << 30, Swap: 1 << 20, Conntrack: 262144,
 		// Told at 0.9 s and 1.3 s of the 2 s, by a clock that is 10 s ahead.
 		Clock: Clock{Offset: 10*time.Second + 100*time.Millisecond, Error: 800 * time.Millisecond},
 		Login: "ops", Sudo: true, Hostname: "n1", MachineID: "8588d02f10df320ba3bb7d04b207c938", ProductUUID: "u-1", BootID: "7388d5a7",

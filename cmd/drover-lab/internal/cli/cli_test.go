@@ -99,7 +99,7 @@ func TestVerbs(t *testing.T) {
 		"drover-lab shape --rate",
 		"drover-lab ssh",
 		"drover-lab status --all --output",
-		"drover-lab up --skip-components --without",
+		"drover-lab up --puppet --skip-components --without",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

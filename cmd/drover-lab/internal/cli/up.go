@@ -14,7 +14,7 @@ import (
 
 func (a *app) up() *cobra.Command {
 	var without []string
-	var skip bool
+	var skip, puppet bool
 	c := &cobra.Command{
 		Use:   "up [DIR|FILE]",
 		Short: "Make an inventory's machines real, or repair what is missing of them",
@@ -24,7 +24,8 @@ what is missing and leaves the rest alone; machines the inventory has gained are
 added. What it needs from this machine it installs on Debian and its like, and
 names elsewhere.`,
 		Example: `  drover-lab up examples/lab
-  drover-lab up examples/lab --without kube-node-2=haproxy,conntrack`,
+  drover-lab up examples/lab --without kube-node-2=haproxy,conntrack
+  drover-lab up examples/lab --puppet && drover-lab ssh puppet sudo puppet-server-up`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, given []string) error {
 			path := "."
@@ -35,7 +36,7 @@ names elsewhere.`,
 			if err != nil {
 				return err
 			}
-			o.SkipComponents = skip
+			o.SkipComponents, o.Puppet = skip, puppet
 			labs := a.labs()
 			if err := labs.Up(c.Context(), o); err != nil {
 				return err
@@ -45,6 +46,7 @@ names elsewhere.`,
 		},
 	}
 	c.Flags().StringArrayVar(&without, "without", nil, "make a machine without packages of the image, as in HOST=haproxy,conntrack (repeatable)")
+	c.Flags().BoolVar(&puppet, "puppet", false, "with one machine more, puppet: puppetserver and PuppetDB, which puppet-server-up there starts")
 	c.Flags().BoolVar(&skip, "skip-components", false, "do not build components; the mirror serves those the cache has")
 	return c
 }

@@ -25,6 +25,7 @@ type Kind string
 const (
 	Host   Kind = "host"   // kube-masters and kube-nodes
 	Router Kind = "router" // routers and their clients
+	Puppet Kind = "puppet" // the Puppet server
 )
 
 // Image is a root file system in the cache.

@@ -143,7 +143,8 @@ func TestKeyCoversTheRecipe(t *testing.T) {
 }
 
 func TestRecipesNamePackages(t *testing.T) {
-	for kind, want := range map[Kind][]string{Host: {"openssh-server", "puppet-agent", "haproxy", "conntrack"}, Router: {"openssh-server", "frr"}} {
+	for kind, want := range map[Kind][]string{Host: {"openssh-server", "puppet-agent", "haproxy", "conntrack"}, Router: {"openssh-server", "frr"},
+		Puppet: {"openssh-server", "puppet-agent", "puppetserver", "puppetdb", "puppet-terminus-puppetdb", "postgresql"}} {
 		r, err := readRecipe(kind)
 		if err != nil {
 			t.Fatal(err)

@@ -5,9 +5,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/droverctl/drover/cmd/drover-lab/internal/image"
 	"github.com/droverctl/drover/cmd/drover-lab/internal/state"
 	"github.com/droverctl/drover/cmd/drover-lab/internal/topology"
 )
@@ -134,5 +136,20 @@ func TestPlan(t *testing.T) {
 	h, err = labs.plan(o)
 	if err != nil || len(h.lab.Machines) != 2 || h.lab.Machines[0].Name != "kube-node-1" {
 		t.Errorf("%+v, %v", h.lab, err)
+	}
+	if kinds := imageKinds(h.lab); slices.Contains(kinds, image.Puppet) {
+		t.Errorf("without a Puppet server it takes %v", kinds)
+	}
+	o.Puppet = true
+	h, err = labs.plan(o)
+	if err != nil || len(h.lab.Machines) != 3 || h.lab.Machines[2].Role != topology.Puppet {
+		t.Fatalf("%+v, %v", h.lab, err)
+	}
+	if kinds := imageKinds(h.lab); !slices.Contains(kinds, image.Puppet) {
+		t.Errorf("with a Puppet server it takes %v", kinds)
+	}
+	m := made{images: map[image.Kind]image.Image{image.Host: {Rootfs: "host"}, image.Puppet: {Rootfs: "puppet"}}}
+	if got := m.imageOf(h.lab.Machines[2]).Rootfs + " " + m.imageOf(h.lab.Machines[0]).Rootfs; got != "puppet host" {
+		t.Errorf("a Puppet server and a node are made from %s", got)
 	}
 }

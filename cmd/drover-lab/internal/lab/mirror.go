@@ -64,8 +64,8 @@ func (l Labs) Told(e components.Event) {
 }
 
 // cacheFull reports whether `up` will have nothing left to build.
-func (l Labs) cacheFull(ctx context.Context, o UpOptions) (bool, error) {
-	for _, kind := range []image.Kind{image.Host, image.Router} {
+func (l Labs) cacheFull(ctx context.Context, lab topology.Lab, o UpOptions) (bool, error) {
+	for _, kind := range imageKinds(lab) {
 		if cached, err := image.Cached(l.Cache, kind); err != nil || !cached {
 			return false, err
 		}
@@ -85,7 +85,7 @@ func (l Labs) cacheFull(ctx context.Context, o UpOptions) (bool, error) {
 // startMirror has the mirror serve what was made; one that does so already is
 // left alone.
 func (l Labs) startMirror(ctx context.Context, h handle, m made) error {
-	content, err := json.Marshal(offer{Set: m.set, Apt: m.host.Apt})
+	content, err := json.Marshal(offer{Set: m.set, Apt: m.images[image.Host].Apt})
 	if err != nil {
 		return fmt.Errorf("mirror: %w", err)
 	}

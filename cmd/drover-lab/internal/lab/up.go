@@ -29,6 +29,7 @@ type UpOptions struct {
 	Inventory      string // where the hosts came from, for people
 	Hosts          []topology.Host
 	SkipComponents bool // serve only the components the cache has already
+	Puppet         bool // with a Puppet server
 }
 
 // Up makes the lab real, or repairs what is missing of it: what exists and runs
@@ -59,7 +60,7 @@ func (l Labs) Up(ctx context.Context, o UpOptions) error {
 	if err := h.tree.Enter(machine.WorkGroup(h.lab.Name)); err != nil {
 		return err
 	}
-	made, err := l.make(ctx, o)
+	made, err := l.make(ctx, h.lab, o)
 	if err != nil {
 		return err
 	}
@@ -76,12 +77,12 @@ func (l Labs) plan(o UpOptions) (handle, error) {
 	have, err := h.dir.Load()
 	if errors.Is(err, state.ErrNoLab) {
 		h.lab, err = topology.Build(o.Name, o.Inventory, o.Hosts)
-		return h, err
+	} else if err == nil {
+		h.lab, err = have.Extend(o.Hosts)
 	}
-	if err != nil {
-		return h, err
+	if err == nil && o.Puppet {
+		h.lab, err = h.lab.WithPuppet()
 	}
-	h.lab, err = have.Extend(o.Hosts)
 	return h, err
 }
 
@@ -95,7 +96,7 @@ func (l Labs) prepareThisMachine(ctx context.Context, lab topology.Lab, o UpOpti
 	if err := l.install(ctx, wanted); err != nil {
 		return err
 	}
-	full, err := l.cacheFull(ctx, o)
+	full, err := l.cacheFull(ctx, lab, o)
 	if err != nil {
 		return err
 	}
@@ -134,28 +135,42 @@ func (l Labs) install(ctx context.Context, packages []string) error {
 
 // made is what the lab is built from.
 type made struct {
-	host, router image.Image
-	set          components.Set
+	images map[image.Kind]image.Image // of the lab's machines; and host, for its packages
+	set    components.Set
 }
 
 // make sees to the images and components, building what the cache lacks.
-func (l Labs) make(ctx context.Context, o UpOptions) (made, error) {
-	var m made
+func (l Labs) make(ctx context.Context, lab topology.Lab, o UpOptions) (made, error) {
+	kinds := imageKinds(lab)
+	images := make([]image.Image, len(kinds))
+	var set components.Set
 	g, ctx := errgroup.WithContext(ctx)
+	for i, kind := range kinds {
+		g.Go(func() (err error) {
+			images[i], err = l.image(ctx, kind)
+			return err
+		})
+	}
 	g.Go(func() (err error) {
-		m.host, err = l.image(ctx, image.Host)
-		return err
-	})
-	g.Go(func() (err error) {
-		m.router, err = l.image(ctx, image.Router)
-		return err
-	})
-	g.Go(func() (err error) {
-		m.set, err = l.components(ctx, o)
+		set, err = l.components(ctx, o)
 		return err
 	})
 	err := g.Wait()
+	m := made{images: map[image.Kind]image.Image{}, set: set}
+	for i, kind := range kinds {
+		m.images[kind] = images[i]
+	}
 	return m, err
+}
+
+// imageKinds are the images a lab takes. A Puppet server's is made only for labs
+// that have one.
+func imageKinds(lab topology.Lab) []image.Kind {
+	kinds := []image.Kind{image.Host, image.Router}
+	if _, ok := lab.Machine(topology.PuppetServer); ok {
+		kinds = append(kinds, image.Puppet)
+	}
+	return kinds
 }
 
 func (l Labs) image(ctx context.Context, kind image.Kind) (image.Image, error) {
@@ -203,8 +218,11 @@ func (l Labs) build(ctx context.Context, h handle, m made) error {
 }
 
 func (m made) imageOf(mc topology.Machine) image.Image {
-	if mc.Role == topology.Router || mc.Role == topology.Client {
-		return m.router
+	switch mc.Role {
+	case topology.Router, topology.Client:
+		return m.images[image.Router]
+	case topology.Puppet:
+		return m.images[image.Puppet]
 	}
-	return m.host
+	return m.images[image.Host]
 }

@@ -90,11 +90,14 @@ func identity(dir state.Dir, lab topology.Lab, m topology.Machine) ([]file, erro
 	if m.User() == "root" {
 		authorized = file{path: "/root/.ssh/authorized_keys", mode: 0o600, content: string(access)}
 	}
+	names := fmt.Sprintf("127.0.0.1 localhost\n%s %s\n%s %s\n", m.Address(), m.Name, lab.Mirror, topology.Mirror)
+	if server, ok := lab.Machine(topology.PuppetServer); ok && m.Name != server.Name {
+		names += fmt.Sprintf("%s %s\n", server.Address(), server.Name)
+	}
 	files := []file{
 		{path: "/etc/hostname", mode: 0o644, content: m.Name + "\n"},
 		{path: "/etc/machine-id", mode: 0o444, content: lab.MachineID(m.Name) + "\n"},
-		{path: "/etc/hosts", mode: 0o644, content: fmt.Sprintf("127.0.0.1 localhost\n%s %s\n%s %s\n",
-			m.Address(), m.Name, lab.Mirror, topology.Mirror)},
+		{path: "/etc/hosts", mode: 0o644, content: names},
 		{path: "/etc/ssh/ssh_host_ed25519_key", mode: 0o600, content: string(hostKey.private)},
 		{path: "/etc/ssh/ssh_host_ed25519_key.pub", mode: 0o644, content: string(hostKey.public)},
 		authorized,

@@ -81,6 +81,28 @@ func (l *Lab) add(h Host) {
 	l.Machines = append(l.Machines, m, client)
 }
 
+// WithPuppet is the lab with a Puppet server, on the highest address that is free; a
+// lab that has one stays as it is.
+func (l Lab) WithPuppet() (Lab, error) {
+	if have, ok := l.Machine(PuppetServer); ok {
+		if have.Role != Puppet {
+			return l, fmt.Errorf("%s: the inventory has a host of the name that the lab's Puppet server has: rename the host", have.Name)
+		}
+		return l, nil
+	}
+	taken := []Host{{Address: l.Gateway}, {Address: l.Admin}, {Address: l.Mirror}}
+	for _, m := range l.Machines {
+		taken = append(taken, Host{Address: m.Address()})
+	}
+	free := freeFromTop(l.Fabric().Prefix, taken)
+	if len(free) == 0 {
+		return l, fmt.Errorf("network %s: no address left for the Puppet server", l.Fabric().Prefix)
+	}
+	l.Machines = slices.Clone(l.Machines)
+	l.add(Host{Name: PuppetServer, Role: Puppet, Address: free[0]})
+	return l, nil
+}
+
 // GatewayRoutes are the routes only the gateway knows: each client's network by
 // its router, so that answers find their way back.
 func (l Lab) GatewayRoutes() []Route {

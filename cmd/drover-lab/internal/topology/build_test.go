@@ -211,6 +211,9 @@ func TestNothingIsUsedTwice(t *testing.T) {
 			return // an address at the end of the network
 		}
 		unique(t, lab)
+		if with, err := lab.WithPuppet(); err == nil {
+			unique(t, with)
+		}
 		if len(lab.Machines) < len(hosts) {
 			t.Fatalf("%d machines of %d hosts", len(lab.Machines), len(hosts))
 		}

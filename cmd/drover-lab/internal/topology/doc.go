@@ -11,6 +11,8 @@
 //	                                                 │          │
 //	                                          f5-a-client  f5-b-client
 //
+// A lab that has a Puppet server has it on the fabric, too.
+//
 // Machines have the gateway as their default route, and it alone knows the way
 // back to the clients; it never learns a pod route. So a client reaches a pod
 // only when its router has learned the pod's block.

@@ -17,6 +17,7 @@ const (
 	Node   Role = "kube-node"
 	Router Role = "router" // stands in for a BIG-IP
 	Client Role = "client" // a caller behind a router
+	Puppet Role = "puppet" // the machines' Puppet server, and the host drover runs on
 )
 
 // Parties that are not machines; a machine cannot have one of these names.
@@ -26,6 +27,10 @@ const (
 	Gateway = "gateway" // the fabric's default gateway
 	Fabric  = "fabric"  // the namespace that holds the bridges
 )
+
+// PuppetServer is the name of the machine with the role Puppet: agents look for a
+// server of this name unless they are told another.
+const PuppetServer = "puppet"
 
 // Ports of the mirror's two services.
 const (

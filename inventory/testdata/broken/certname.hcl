@@ -1,0 +1,10 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+kube_node "n1" {
+  address  = "10.90.0.21"
+  certname = "N1.example.net"
+}

@@ -1,0 +1,9 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+capacity {
+  reservation = "gcd"
+}

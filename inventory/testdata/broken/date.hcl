@@ -1,0 +1,12 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+capacity {
+  waive "mesh-size" {
+    reason  = "r"
+    expires = "31.1.2027"
+  }
+}

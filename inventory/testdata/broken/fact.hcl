@@ -1,0 +1,10 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+puppetdb {
+  url     = "https://puppetdb.example.net:8081"
+  address = "networking.ip"
+}

@@ -1,0 +1,9 @@
+cluster "c" {}
+
+kube_master "m1" {
+  address = "10.90.0.11"
+}
+
+puppetdb {
+  url = "http://puppetdb.example.net:8080"
+}
