@@ -22,7 +22,7 @@ func TestVerifyReadsWhatIsInstalled(t *testing.T) {
 	})
 	must(t, measured(t, f.Command(drover, "plan"), ""), 0)
 	if out, _ := f.Command(drover, "plan", "--verify").CombinedOutput(); !strings.Contains(string(out), "~ artifact:kubelet: files is changed: kubelet, not intact") ||
-		!strings.Contains(string(out), "1 to update") {
+		!strings.Contains(string(out), "2 to update, 1 to restart") {
 		t.Errorf("plan --verify says\n%s", out)
 	}
 	must(t, measured(t, f.Command(drover, "apply", "--auto-approve"), ""), 0)

@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,22 @@ func expectMoved(t *testing.T, before, after traces, want touched) {
 			t.Errorf("%s (-want +got):\n%s", kind.what, diff)
 		}
 	}
+}
+
+// factFile is where a host tells what drover wants of it, and when that last changed.
+const factFile = "/etc/facter/facts.d/drover.json"
+
+// withFacts is a plan and what it is to touch, with the facts of the hosts on which something
+// changes: each tells of that.
+func (c *cluster) withFacts(plan map[string]string, repair touched) (map[string]string, touched) {
+	plan, repair.files = maps.Clone(plan), slices.Clone(repair.files)
+	for _, h := range c.hosts() {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(plan)), func(id string) bool { return strings.HasPrefix(id, h+"/") }) {
+			plan[h+"/fact:drover"] = "update"
+			repair.files = append(repair.files, h+" "+factFile)
+		}
+	}
+	return plan, repair
 }
 
 // drift is one way in which a cluster can stop being as its inventory says.
@@ -178,6 +195,7 @@ func TestDrift(t *testing.T) {
 				}
 			})
 			d.disturb(t, c)
+			d.plan, d.repair = c.withFacts(d.plan, d.repair)
 			c.expectPlan(t, d.plan)
 			before := c.allTraces(t)
 			r := c.apply(t)
@@ -208,6 +226,7 @@ func TestMaxPodsRestartsKubeletsOnly(t *testing.T) {
 		repair.files = append(repair.files, h+" /var/lib/kubelet/config.yaml")
 		repair.units = append(repair.units, h+" kubelet.service")
 	}
+	want, repair = c.withFacts(want, repair)
 	c.expectPlan(t, want)
 	before, pods := c.allTraces(t), c.containers(t)
 	c.apply(t)

@@ -38,10 +38,10 @@ func TestSavedPlan(t *testing.T) {
 
 	save()
 	r = c.drover(t, "apply", path)
-	if r.Code != 0 || !strings.Contains(r.Stdout, "done: 2 changes") || strings.Contains(r.Stderr, "Apply this") {
-		t.Errorf("want both done, and nothing asked: %s", r)
+	if r.Code != 0 || !strings.Contains(r.Stdout, "done: 3 changes") || strings.Contains(r.Stderr, "Apply this") {
+		t.Errorf("want both done, and told, and nothing asked: %s", r)
 	}
-	expectMoved(t, before, c.allTraces(t), touched{api: []string{"Node kube-node-1"}})
+	expectMoved(t, before, c.allTraces(t), touched{files: []string{"kube-node-1 " + factFile}, api: []string{"Node kube-node-1"}})
 	if got := c.ssh(t, "kube-node-1", forward); got != "1" {
 		t.Errorf("forwarding is %s", got)
 	}

@@ -46,7 +46,7 @@ func TestWaysIn(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			d.disturb(t)
 			r := d.apply(t, test.way)
-			if r.Code != 0 || !strings.Contains(r.Stdout, "done: 2 changes") {
+			if r.Code != 0 || !strings.Contains(r.Stdout, "done: 4 changes") {
 				t.Fatal(r)
 			}
 			if strings.Contains(r.Stdout+r.Stderr, sudoPassword) {

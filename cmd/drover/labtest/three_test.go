@@ -101,6 +101,7 @@ func (c *cluster) apiServersRestartUnseen(t *testing.T) {
 		repair.files = append(repair.files, m+" /etc/systemd/system/kube-apiserver.service")
 		repair.units = append(repair.units, m+" kube-apiserver.service")
 	}
+	want, repair = c.withFacts(want, repair)
 	if !c.expectPlan(t, want) {
 		return
 	}
