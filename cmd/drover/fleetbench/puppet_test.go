@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,21 +39,19 @@ func TestAgentsAreDisabledForTheTimeOfAChange(t *testing.T) {
 	f := fleettest.New(t, drover, fleettest.Config{Masters: 1, Nodes: 2})
 	withPuppet(f)
 	f.Host("kube-node-2").DisableAgent("the disk is being replaced")
-	meanwhile := map[string]bool{}
+	var meanwhile sync.Map // names of hosts that were changed while their agent might run
 	for _, h := range f.Hosts {
 		h.Machine.Precede("drover-write-files", func(s *hosttest.State, c hosttest.Call) {
 			_, disabled := s.Files["/var/cache/puppet/state/agent_disabled.lock"]
-			if strings.Contains(strings.Join(c.Argv, " "), "/etc/kubernetes/") {
-				meanwhile[h.Name] = meanwhile[h.Name] || !disabled
+			if !disabled && strings.Contains(strings.Join(c.Argv, " "), "/etc/kubernetes/") {
+				meanwhile.Store(h.Name, true)
 			}
 		})
 	}
 	out := said(t, f, 0, "apply", "--auto-approve")
 	says(t, out, `Puppet's agent on kube-node-2 is disabled by somebody else, and stays so: "the disk is being replaced"`)
-	for name, ran := range meanwhile {
-		if ran {
-			t.Errorf("%s was changed while its agent might run", name)
-		}
+	for name := range meanwhile.Range {
+		t.Errorf("%s was changed while its agent might run", name)
 	}
 	if why := f.Host("kube-node-2").AgentDisabled(); why != "the disk is being replaced" {
 		t.Errorf("somebody else's reason is %q", why)
