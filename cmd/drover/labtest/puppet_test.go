@@ -235,7 +235,7 @@ func (p *puppetry) finished(t *testing.T) {
 
 // timeouts: Puppet's own timeout hits drover at any moment, and Puppet tells drover alone.
 func (p *puppetry) timeouts(t *testing.T, r *rand.Rand) {
-	count := 2
+	count := 1
 	if labkit.Soak() {
 		count = 20
 	}

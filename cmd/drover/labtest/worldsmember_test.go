@@ -21,8 +21,12 @@ func droppedUpload() world {
 	const master = "kube-master-1"
 	push := func(s *shape) { s.Push = true }
 	return world{
-		spoil: on(master, "systemd-run --quiet --unit=labtest-drop sh -c "+quote(
-			`until find /opt/drover/kube-apiserver -path "*/.drover-stage*/sent" -size +8M 2>/dev/null | grep -q .; do sleep 0.02; done; pkill -KILL -u ops sshd`)),
+		spoil: func(t *testing.T, c *cluster) {
+			// Slow enough for the cut to be in the middle also on a machine that is busy.
+			c.Must(t, "shape", master, "--rate", "300mbit")
+			c.root(t, master, "systemd-run --quiet --unit=labtest-drop sh -c "+quote(
+				`until find /opt/drover/kube-apiserver -path "*/.drover-stage*/sent" -size +8M 2>/dev/null | grep -q .; do sleep 0.02; done; pkill -KILL -u ops sshd`))
+		},
 		inventory: func(_ *testing.T, _ *cluster, s *shape) { push(s) },
 		codes:     map[string]int{"apply": 69},
 		says:      []string{master + ": unreachable while uploading /opt/drover/kube-apiserver/", "the connection was cut", "fix: see whether the machine is on", "run it again: it goes on from here"},
@@ -32,6 +36,7 @@ func droppedUpload() world {
 				t.Errorf("after the cut: %s", left)
 			}
 		},
+		mend:    func(t *testing.T, c *cluster) { c.Must(t, "shape", master, "--rate", "none") },
 		instead: push,
 	}
 }
