@@ -79,7 +79,7 @@ func (c *cluster) mixedFit(t *testing.T, r *rand.Rand, free int, orders []int) {
 	var names []string
 	var wanted int
 	for i, asks := range milli {
-		name, replicas := fmt.Sprintf("fit-%d", i), 40+r.IntN(10)
+		name, replicas := fmt.Sprintf("fit-%d", i), 50+r.IntN(10)
 		names, wanted = append(names, name), wanted+replicas
 		all = append(all, c.asks(t, name, replicas, asks))
 	}
