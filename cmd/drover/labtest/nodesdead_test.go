@@ -43,7 +43,7 @@ func (v *visits) deadComesBack(t *testing.T) {
 // comesAnew: the machine that came into nothing becomes a node by being added. A run
 // that is killed is ended by the same command.
 func (v *visits) comesAnew(t *testing.T) {
-	v.killedOnTheWay(t, 60, "node", "add", guest, "--auto-approve")
+	v.killedOnTheWay(t, 12, "node", "add", guest, "--auto-approve") // what its machine had is still there
 	v.added(t, guest)
 	v.serve(t)
 	soon(v.clientsReachPods)(t)
