@@ -244,8 +244,19 @@ func TestAnAgentIsDisabledAndEnabled(t *testing.T) {
 
 // Whoever else has disabled an agent finds it so, and drover does its work.
 func TestSomebodyElsesReasonStays(t *testing.T) {
+	for _, why := range []string{
+		`maintenance of "db1", drover run 0000000000000001: no`,
+		`as it was: "drover run 0000000000000001: drover apply", which I look into`,
+		`see:"drover run 0000000000000001:"`,
+	} {
+		somebodyElsesReasonStays(t, why)
+	}
+}
+
+func somebodyElsesReasonStays(t *testing.T, why string) {
+	t.Helper()
 	eachPuppet(t, func(t *testing.T, m machine) {
-		m.disable(t, `maintenance of "db1", drover run 0000000000000001: no`)
+		m.disable(t, why)
 		was := m.reason()
 		var said []string
 		a, err := holdOf(1, &said).Take(t.Context(), m, m.agent())

@@ -4,8 +4,8 @@ hold() {
   if [ -e "$disabled" ]; then
     first "$disabled"
     case $line in
-    *"\"drover run $run:"*) ;;
-    *'"drover run '[0-9a-f]*)
+    *:"\"drover run $run:"*) ;;
+    *':"drover run '[0-9a-f]*) # a quotation mark within a reason has a backslash before it
       # Of a run that has ended, or that may change nothing any more: this one holds the
       # fleet's lock.
       old=${line#*\"drover run }; old=${old%%:*}
