@@ -44,7 +44,7 @@ func (s *Session) runID() string {
 // when there is none, as the first look has told.
 func (n *neighbours) enter(ctx context.Context, name string, waiting func(string)) error {
 	s := n.session
-	program := puppet.Program(s.seen[name])
+	program := s.puppetOf(name)
 	conn := s.conns[name]
 	if program == "" || conn == nil || !s.Cluster.Puppet.Disable {
 		return nil
@@ -96,6 +96,17 @@ func (s *Session) agent(name, program string) puppet.Agent {
 		return a
 	}
 	return puppet.Agent{Program: program}
+}
+
+// puppetOf is a host's Puppet, as the look at it has told; that at a machine which the
+// inventory does not name is another one.
+func (s *Session) puppetOf(name string) string {
+	if snap, looked := s.seen[name]; looked {
+		return puppet.Program(snap)
+	}
+	s.agentsMu.Lock()
+	defer s.agentsMu.Unlock()
+	return s.agents[name].Program
 }
 
 func (s *Session) knowAgent(name string, a puppet.Agent) {

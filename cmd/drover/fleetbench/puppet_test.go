@@ -236,3 +236,36 @@ func between(text, before, after string) string {
 	word, _, _ := strings.Cut(rest, after)
 	return word
 }
+
+// A machine that the inventory does not name any more is reset while its agent does not
+// run, and so is one whose name another has.
+func TestAgentsOfMachinesThatGoAreDisabled(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(f *fleettest.Fleet) (*fleettest.Host, []string){
+		"unnamed": func(f *fleettest.Fleet) (*fleettest.Host, []string) {
+			f.DropKnown("kube-node-2")
+			return f.Host("kube-node-2"), []string{"node", "remove", "kube-node-2", "--auto-approve"}
+		},
+		"supplanted": func(f *fleettest.Fleet) (*fleettest.Host, []string) {
+			return f.Supplant("kube-node-2", "10.64.9.2"), []string{"node", "replace", "kube-node-2", "--auto-approve"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+			withPuppet(f)
+			h, command := begin(f)
+			held := ""
+			h.Machine.Precede("# drover reset", func(s *hosttest.State, _ hosttest.Call) {
+				held = s.Files["/var/cache/puppet/state/agent_disabled.lock"].Content
+			})
+			said(t, f, 0, command...)
+			if !strings.Contains(held, `"drover run `) {
+				t.Errorf("it was reset while its agent might run: %q", held)
+			}
+			if why, timers := h.AgentDisabled(), h.PuppetTimers(); why != "" || len(timers) > 0 {
+				t.Errorf("its agent is disabled for %q, timers %v", why, timers)
+			}
+		})
+	}
+}
