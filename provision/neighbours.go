@@ -8,6 +8,8 @@ import (
 
 	"github.com/droverctl/drover/provision/internal/lock"
 	"github.com/droverctl/drover/provision/internal/puppet"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
 )
 
@@ -61,6 +63,23 @@ func (n *neighbours) enter(ctx context.Context, name string, waiting func(string
 		return fmt.Errorf("%w (puppet { disable = false } has drover look at no agent)", err)
 	}
 	return nil
+}
+
+// entering readies a host for its changes: its agent does not run, and its fact, which
+// tells of them when all are made, is marked until then.
+func (s *Session) entering(p plan.Plan, n *neighbours) func(ctx context.Context, name string, waiting func(string)) error {
+	moves := map[string]bool{} // hosts' facts
+	for _, c := range p.Pending() {
+		if name := c.ID.Host(); c.ID == resource.FactID(name) && c.Before != nil {
+			moves[name] = true
+		}
+	}
+	return func(ctx context.Context, name string, waiting func(string)) error {
+		if err := n.enter(ctx, name, waiting); err != nil || !moves[name] {
+			return err
+		}
+		return resource.Changing(ctx, s.conns[name])
+	}
 }
 
 // releaseLimit bounds the way to a host whose agent is to be enabled.

@@ -269,3 +269,31 @@ func TestAgentsOfMachinesThatGoAreDisabled(t *testing.T) {
 		})
 	}
 }
+
+// A run that is killed after it has changed a host and before that can tell of it leaves
+// the telling to the next one.
+func TestTheFactTellsOfAKilledRun(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	h := f.Host("kube-node-1")
+	was := h.Machine.State().Files[factPath]
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the fact tells seconds
+	h.Machine.Edit(func(s *hosttest.State) { s.Sysctls["net.ipv4.ip_forward"] = "0" })
+	c := f.Command(drover, "apply", "--auto-approve")
+	running := make(chan *os.Process, 1)
+	h.Machine.Inject(hosttest.Fault{Match: factPath + " 0644", Do: hosttest.Hang, Struck: func() { _ = (<-running).Kill() }})
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	running <- c.Process
+	_ = c.Wait() // it was killed
+	if s := h.Machine.State(); s.Sysctls["net.ipv4.ip_forward"] != "1" || s.Files[factPath].Content != was.Content {
+		t.Fatalf("the setting is %s, the fact\n%s", s.Sysctls["net.ipv4.ip_forward"], s.Files[factPath].Content)
+	}
+	says(t, said(t, f, 2, "plan"), "~ fact:drover: mode is 0444, as of a host whose change was cut off, not 0644\n", "1 to update")
+	said(t, f, 0, "apply", "--auto-approve")
+	if now := h.Machine.State().Files[factPath]; now.Content == was.Content || now.Mode != was.Mode {
+		t.Errorf("the fact does not tell of the change: %s\n%s", now.Mode, now.Content)
+	}
+	says(t, said(t, f, 0, "plan"), "nothing to do")
+}
