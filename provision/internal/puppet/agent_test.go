@@ -372,6 +372,24 @@ func TestTheCallerIsLeftAlone(t *testing.T) {
 	}
 }
 
+// An agent that is released while it is still being disabled, by a run that gave up its
+// command and could not end it, does not stay disabled with nobody to enable it.
+func TestAReleaseBeforeTheAgentIsDisabled(t *testing.T) {
+	slow := strings.Replace(played, `  set -C
+`, `  sh -c "$(cat "$DIR/release")" release "$state/agent_disabled.lock" 0000000000000001 "$DIR/drover/puppet.drover"
+  set -C
+`, 1)
+	m := newMachine(t, t.TempDir(), slow)
+	if err := os.WriteFile(m.path("release"), []byte(releaseScript), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	_, err := holdOf(1, &said).Take(t.Context(), m, m.agent())
+	if err == nil || !strings.Contains(err.Error(), "it was released meanwhile") || m.reason() != "" {
+		t.Errorf("%v; it is disabled for %q", err, m.reason())
+	}
+}
+
 // Without systemd-run there is no timer, which is told.
 func TestAHoldWithoutATimerIsTold(t *testing.T) {
 	m := newMachine(t, t.TempDir(), played)

@@ -24,6 +24,13 @@ hold() {
     /bin/sh -c "$release" drover-puppet-release "$disabled" "$run" "$note" || word untimed
   if [ ! -e "$disabled" ]; then
     timeout 60 "$puppet" agent --disable "$message" </dev/null >/dev/null || refused "puppet agent --disable failed"
+    # Whoever gave this up may have released the agent before it was disabled.
+    first "$note"
+    if [ "$line" != "run=$run" ]; then
+      first "$disabled"
+      case $line in *:"\"drover run $run:"*) rm -f -- "$disabled" ;; esac
+      refused "it was released meanwhile"
+    fi
   fi
 }
 echo; echo "$marker"
