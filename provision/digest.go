@@ -14,7 +14,7 @@ import (
 func digestOf(c *inventory.Cluster) string {
 	said := *c
 	said.Artifacts.Lock = ""
-	said.SSH = anywhere(c.SSH)
+	said.SSH, said.PuppetDB = anywhere(c.SSH), inventory.PuppetDB{} // it tells of the way in as well
 	said.BigIPs = slices.Clone(c.BigIPs)
 	for i := range said.BigIPs {
 		said.BigIPs[i].SSH = anywhere(said.BigIPs[i].SSH)

@@ -35,6 +35,11 @@ kube_master "m1" {
 	if again := read("ssh { known_hosts = \"known_hosts\" }\n"); one == "" || again != one {
 		t.Errorf("elsewhere: %s, %s", one, again)
 	}
+	for _, cert := range []string{"a", "b"} {
+		if again := read("puppetdb {\n  url       = \"https://pdb.example.net:8081\"\n  cert      = \"/etc/" + cert + ".pem\"\n  host_keys = true\n}\n"); again != one {
+			t.Errorf("with another way to PuppetDB, %s: %s, %s", cert, one, again)
+		}
+	}
 	if other := read("kube_node \"n1\" { address = \"10.90.0.21\" }\n"); other == one {
 		t.Error("with another host it is the same")
 	}

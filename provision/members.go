@@ -8,6 +8,7 @@ import (
 
 	"github.com/droverctl/drover/inventory"
 	"github.com/droverctl/drover/manifests"
+	"github.com/droverctl/drover/provision/internal/calico"
 	"github.com/droverctl/drover/provision/internal/cluster"
 	"github.com/droverctl/drover/provision/internal/desired"
 	"github.com/droverctl/drover/provision/internal/facts"
@@ -24,9 +25,14 @@ func (s *Session) meet(ctx context.Context) error {
 	defer done()
 	var nodes []cluster.Member
 	var unknown error // why not was told when it was reached for
+	var bigips []string
+	var untold error
 	var asked sync.WaitGroup
 	glance := s.access.Glance()
 	asked.Go(func() { nodes, unknown = glance.Nodes(ctx) })
+	if !s.options.Nodes.limited() {
+		asked.Go(func() { bigips, untold = unnamedBigIPs(ctx, glance, s.Cluster) })
+	}
 	etcds, err := access.EtcdMembers(ctx)
 	asked.Wait()
 	if unknown == nil {
@@ -57,7 +63,32 @@ func (s *Session) meet(ctx context.Context) error {
 			s.Warnings = append(s.Warnings, unnamed(m))
 		}
 	}
+	for _, name := range bigips {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("BIG-IP %s: hosts have sessions with it that drover made, but the inventory does not name it: kept; "+
+			"`kubectl delete bgppeers.%[2]s/%[3]s bgpfilters.%[2]s/%[3]s` ends them", name, calico.Group, calico.PeerName(name)))
+	}
+	if untold != nil && unknown == nil {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("whether hosts have sessions with BIG-IPs that the inventory does not name could not be asked: %v", untold))
+	}
 	return s.meetJoiners(ctx, access)
+}
+
+// unnamedBigIPs are those with which Calico has sessions by drover's doing, and that the
+// inventory does not name.
+func unnamedBigIPs(ctx context.Context, a *cluster.Access, c *inventory.Cluster) ([]string, error) {
+	api, err := a.API(ctx)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := api.List(ctx, calico.PeerKind())
+	var names []string
+	for i := range peers {
+		name := calico.BigIPOf(&peers[i])
+		if name != "" && !slices.ContainsFunc(c.BigIPs, func(f5 inventory.BigIP) bool { return f5.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 func unnamed(m cluster.Member) string {

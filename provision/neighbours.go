@@ -8,6 +8,8 @@ import (
 
 	"github.com/droverctl/drover/provision/internal/lock"
 	"github.com/droverctl/drover/provision/internal/puppet"
+	"github.com/droverctl/drover/provision/internal/resource"
+	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
 )
 
@@ -44,7 +46,7 @@ func (s *Session) runID() string {
 // when there is none, as the first look has told.
 func (n *neighbours) enter(ctx context.Context, name string, waiting func(string)) error {
 	s := n.session
-	program := puppet.Program(s.seen[name])
+	program := s.puppetOf(name)
 	conn := s.conns[name]
 	if program == "" || conn == nil || !s.Cluster.Puppet.Disable {
 		return nil
@@ -61,6 +63,23 @@ func (n *neighbours) enter(ctx context.Context, name string, waiting func(string
 		return fmt.Errorf("%w (puppet { disable = false } has drover look at no agent)", err)
 	}
 	return nil
+}
+
+// entering readies a host for its changes: its agent does not run, and its fact, which
+// tells of them when all are made, is marked until then.
+func (s *Session) entering(p plan.Plan, n *neighbours) func(ctx context.Context, name string, waiting func(string)) error {
+	moves := map[string]bool{} // hosts' facts
+	for _, c := range p.Pending() {
+		if name := c.ID.Host(); c.ID == resource.FactID(name) && c.Before != nil {
+			moves[name] = true
+		}
+	}
+	return func(ctx context.Context, name string, waiting func(string)) error {
+		if err := n.enter(ctx, name, waiting); err != nil || !moves[name] {
+			return err
+		}
+		return resource.Changing(ctx, s.conns[name])
+	}
 }
 
 // releaseLimit bounds the way to a host whose agent is to be enabled.
@@ -96,6 +115,17 @@ func (s *Session) agent(name, program string) puppet.Agent {
 		return a
 	}
 	return puppet.Agent{Program: program}
+}
+
+// puppetOf is a host's Puppet, as the look at it has told; that at a machine which the
+// inventory does not name is another one.
+func (s *Session) puppetOf(name string) string {
+	if snap, looked := s.seen[name]; looked {
+		return puppet.Program(snap)
+	}
+	s.agentsMu.Lock()
+	defer s.agentsMu.Unlock()
+	return s.agents[name].Program
 }
 
 func (s *Session) knowAgent(name string, a puppet.Agent) {

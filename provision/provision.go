@@ -228,7 +228,7 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 		Sink: sink, Now: s.options.Now, PerHost: s.options.PerHost, Grace: s.options.Grace, Look: s.lookAgain,
 	}
 	neighbours := s.neighbours(l.run.Run, l.run.Command, sink)
-	e.Enter, e.Leave = neighbours.enter, neighbours.leave
+	e.Enter, e.Leave = s.entering(p, neighbours), neighbours.leave
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
 	r.ByHand = s.byHand(p, r.Outcomes)
 	s.stayed = s.leave(ctx, p, r)

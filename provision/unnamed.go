@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/history"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/ssh"
@@ -65,7 +66,11 @@ func (s *Session) lookThere(ctx context.Context, name string, address netip.Addr
 		}
 		s.conns[name], s.at[name] = conn, address
 	}
-	return facts.Probe(ctx, conn, identity.Scope())
+	snap, err := facts.Probe(ctx, conn, facts.Union(identity.Scope(), puppet.Scope()))
+	if program := puppet.Program(snap); program != "" && err == nil {
+		s.knowAgent(name, s.agent(name, program)) // it is held too while the machine is reset
+	}
+	return snap, err
 }
 
 // hangUp ends the connection to a host, if there is one.

@@ -62,6 +62,7 @@ func newHost(f *Fleet, name, address string, master bool) *Host {
 	m.HandleScript("# drover puppet look", h.puppetLooked)
 	m.HandleScript("# drover puppet hold", h.puppetHeld)
 	m.Handle("drover-puppet-release", puppetReleased)
+	m.Handle("drover-fact-changing", factChanging)
 	// No journal, and nobody on the ports.
 	m.HandleScript("# drover evidence", func(*hosttest.State, hosttest.Call) host.Result { return host.Result{} })
 	m.HandleScript("# drover listen", func(*hosttest.State, hosttest.Call) host.Result {

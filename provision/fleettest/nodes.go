@@ -22,6 +22,7 @@ var (
 	budgets = kind{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true}
 	sets    = kind{"apps", "v1", "ReplicaSet", "replicasets", true}
 
+	peers    = kind{"crd.projectcalico.org", "v1", "BGPPeer", "bgppeers", false}
 	requests = kind{"certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", false}
 )
 
@@ -87,6 +88,15 @@ func (f *Fleet) Budget(namespace, name, set string, allowed int) {
 		"metadata": object{"name": name, "namespace": namespace},
 		"spec":     object{"minAvailable": 1, "selector": object{"matchLabels": object{"app": set}}},
 		"status":   object{"disruptionsAllowed": allowed, "currentHealthy": 1 + allowed, "desiredHealthy": 1, "expectedPods": 1 + allowed}})
+}
+
+// Peer has hosts have sessions with a BIG-IP, as drover has made them.
+func (f *Fleet) Peer(bigip string) {
+	f.api.mu.Lock()
+	defer f.api.mu.Unlock()
+	name := "drover-" + bigip
+	f.api.put(peers, "/"+name, object{"kind": "BGPPeer", "apiVersion": peers.groupVersion(), "spec": object{"peerIP": "10.90.9.5", "asNumber": 64512},
+		"metadata": object{"name": name, "labels": object{"app.kubernetes.io/managed-by": "drover", "app.kubernetes.io/part-of": "calico"}}})
 }
 
 // Ask has a node's kubelet have asked for a certificate.

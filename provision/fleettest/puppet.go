@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/droverctl/drover/provision/host"
@@ -189,6 +190,22 @@ func puppetReleased(s *hosttest.State, c hosttest.Call) host.Result {
 	delete(s.Units, puppetTimer+run+".timer")
 	if len(s.Below(membership)) == 1 { // the directory itself
 		delete(s.Files, membership)
+	}
+	return host.Result{}
+}
+
+// factChanging plays the mark on a host's fact: a mode.
+func factChanging(s *hosttest.State, c hosttest.Call) host.Result {
+	if len(c.Argv) != 3 {
+		return notPlayed(c)
+	}
+	mode, err := strconv.ParseUint(c.Argv[2], 8, 32)
+	if err != nil {
+		return notPlayed(c)
+	}
+	if f, there := s.Files[c.Argv[1]]; there {
+		f.Mode = fileMode(mode)
+		s.Files[c.Argv[1]] = f
 	}
 	return host.Result{}
 }

@@ -236,3 +236,64 @@ func between(text, before, after string) string {
 	word, _, _ := strings.Cut(rest, after)
 	return word
 }
+
+// A machine that the inventory does not name any more is reset while its agent does not
+// run, and so is one whose name another has.
+func TestAgentsOfMachinesThatGoAreDisabled(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(f *fleettest.Fleet) (*fleettest.Host, []string){
+		"unnamed": func(f *fleettest.Fleet) (*fleettest.Host, []string) {
+			f.DropKnown("kube-node-2")
+			return f.Host("kube-node-2"), []string{"node", "remove", "kube-node-2", "--auto-approve"}
+		},
+		"supplanted": func(f *fleettest.Fleet) (*fleettest.Host, []string) {
+			return f.Supplant("kube-node-2", "10.64.9.2"), []string{"node", "replace", "kube-node-2", "--auto-approve"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+			withPuppet(f)
+			h, command := begin(f)
+			held := ""
+			h.Machine.Precede("# drover reset", func(s *hosttest.State, _ hosttest.Call) {
+				held = s.Files["/var/cache/puppet/state/agent_disabled.lock"].Content
+			})
+			said(t, f, 0, command...)
+			if !strings.Contains(held, `"drover run `) {
+				t.Errorf("it was reset while its agent might run: %q", held)
+			}
+			if why, timers := h.AgentDisabled(), h.PuppetTimers(); why != "" || len(timers) > 0 {
+				t.Errorf("its agent is disabled for %q, timers %v", why, timers)
+			}
+		})
+	}
+}
+
+// A run that is killed after it has changed a host and before that can tell of it leaves
+// the telling to the next one.
+func TestTheFactTellsOfAKilledRun(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	h := f.Host("kube-node-1")
+	was := h.Machine.State().Files[factPath]
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the fact tells seconds
+	h.Machine.Edit(func(s *hosttest.State) { s.Sysctls["net.ipv4.ip_forward"] = "0" })
+	c := f.Command(drover, "apply", "--auto-approve")
+	running := make(chan *os.Process, 1)
+	h.Machine.Inject(hosttest.Fault{Match: factPath + " 0644", Do: hosttest.Hang, Struck: func() { _ = (<-running).Kill() }})
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	running <- c.Process
+	_ = c.Wait() // it was killed
+	if s := h.Machine.State(); s.Sysctls["net.ipv4.ip_forward"] != "1" || s.Files[factPath].Content != was.Content {
+		t.Fatalf("the setting is %s, the fact\n%s", s.Sysctls["net.ipv4.ip_forward"], s.Files[factPath].Content)
+	}
+	says(t, said(t, f, 2, "plan"), "~ fact:drover: mode is 0444, as of a host whose change was cut off, not 0644\n", "1 to update")
+	said(t, f, 0, "apply", "--auto-approve")
+	if now := h.Machine.State().Files[factPath]; now.Content == was.Content || now.Mode != was.Mode {
+		t.Errorf("the fact does not tell of the change: %s\n%s", now.Mode, now.Content)
+	}
+	says(t, said(t, f, 0, "plan"), "nothing to do")
+}

@@ -26,3 +26,20 @@ func TestUnnamedNodeIsAnotherMachine(t *testing.T) {
 	}
 	still(t, f, map[string]string{"kube-node-1": ""})
 }
+
+// A BIG-IP whose block is missing from the inventory keeps its sessions, and is told of.
+func TestAnUnnamedBigIPIsKept(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Peer("f5-b")
+	writes := f.Writes()
+	const kept = "BIG-IP f5-b: hosts have sessions with it that drover made, but the inventory does not name it: kept; `kubectl delete bgppeers.crd.projectcalico.org/drover-f5-b bgpfilters.crd.projectcalico.org/drover-f5-b` ends them"
+	says(t, said(t, f, 0, "plan"), kept, "nothing to do")
+	says(t, said(t, f, 0, "apply", "--non-interactive"), kept, "nothing to do")
+	if out := said(t, f, 0, "check"); out != "" {
+		t.Errorf("a check says:\n%s", out)
+	}
+	if f.Writes() != writes {
+		t.Error("the API was written to")
+	}
+}

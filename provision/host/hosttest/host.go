@@ -59,12 +59,17 @@ func (h *Host) Handle(argv0 string, f Handler) {
 	h.commands[argv0] = f
 }
 
-// Precede has something happen right before a command that the machine knows.
-func (h *Host) Precede(argv0 string, f func(s *State, c Call)) {
+// Precede has something happen right before a command that the machine knows: by its
+// first word, or by the first line of its script.
+func (h *Host) Precede(begins string, f func(s *State, c Call)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	known := h.commands[argv0]
-	h.commands[argv0] = func(s *State, c Call) host.Result {
+	kind := h.commands
+	if h.scripts[begins] != nil {
+		kind = h.scripts
+	}
+	known := kind[begins]
+	kind[begins] = func(s *State, c Call) host.Result {
 		f(s, c)
 		return known(s, c)
 	}

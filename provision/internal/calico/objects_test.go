@@ -230,6 +230,21 @@ func TestOwned(t *testing.T) {
 	}
 }
 
+// A BIG-IP is known by the BGPPeer that drover makes for it, and by nothing else.
+func TestBigIPOf(t *testing.T) {
+	made := peer(Peer{Name: "f5-a", Address: netip.MustParseAddr("10.90.0.5"), ASNumber: 64512})
+	others := made.DeepCopy()
+	others.SetLabels(nil)
+	for want, obj := range map[string]*unstructured.Unstructured{"f5-a": made, "": others} {
+		if got := BigIPOf(obj); got != want {
+			t.Errorf("%s: %q, want %q", obj.GetName(), got, want)
+		}
+	}
+	if got := BigIPOf(reflectors(Network{RouteReflectors: []string{"n"}})); got != "" {
+		t.Errorf("the route reflectors are %q", got)
+	}
+}
+
 func FuzzSplit(f *testing.F) {
 	f.Add(release(f)[:3000])
 	f.Add([]byte("---\n# only\n---\n"))

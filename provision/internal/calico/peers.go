@@ -10,6 +10,7 @@ import (
 	"github.com/projectcalico/api/pkg/lib/numorstring"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // RouteReflectorAnnotation on a Node, with [RouteReflectorCluster] as its
@@ -21,6 +22,18 @@ const (
 
 // PeerName is the name of the BGPPeer, and of the BGPFilter, of a BIG-IP.
 func PeerName(bigip string) string { return prefix + bigip }
+
+// PeerKind is that of sessions, as it is stored.
+func PeerKind() schema.GroupKind { return schema.GroupKind{Group: Group, Kind: v3.KindBGPPeer} }
+
+// BigIPOf is the BIG-IP whose BGPPeer this is, "" when it is nobody's that drover made.
+func BigIPOf(peer *unstructured.Unstructured) string {
+	name, own := strings.CutPrefix(peer.GetName(), prefix)
+	if !own || strings.Contains(name, ".") || !Owned(peer) { // a BIG-IP's name has no dot
+		return ""
+	}
+	return name
+}
 
 // peer is the session of every host with one BIG-IP, masters included: there
 // are pods on them as well. No node selector means every node, so a host is

@@ -27,6 +27,8 @@ type Conflict struct {
 	Why string // what becomes of it
 	// Bearable says that the two may well live together.
 	Bearable bool
+	// Fix is what to do about it; empty is to leave the thing to one of the two.
+	Fix string
 }
 
 func (c Conflict) String() string {
@@ -92,7 +94,23 @@ func (r Resource) file(c Claims) (all []Conflict) {
 	if slices.Contains(c.Gone, at) && ensure != "absent" {
 		all = append(all, r.conflict(at, "writes it, and drover takes it away")...)
 	}
-	return all
+	return append(all, r.dropIn(at, c)...)
+}
+
+// unitDirs are where systemd reads drop-ins, in directories named UNIT.d.
+var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
+// dropIn is a file that adds settings to a unit of drover's. That is what drop-ins are
+// for, but it changes what drover makes, so it is told.
+func (r Resource) dropIn(at string, c Claims) []Conflict {
+	unit, is := strings.CutSuffix(path.Base(path.Dir(at)), ".d")
+	if !is || r.parameters["ensure"] == "absent" || path.Ext(at) != ".conf" || !slices.Contains(c.Units, unit) || !slices.Contains(unitDirs, path.Dir(path.Dir(at))) {
+		return nil
+	}
+	return []Conflict{{
+		What: unit, Resource: r, Bearable: true, Why: "adds settings in a drop-in, " + at + ", that count more than drover's",
+		Fix: "see that they are still meant for this unit: drover neither reads nor writes that file",
+	}}
 }
 
 // purges reports whether a directory's resource removes a file below it.
@@ -120,12 +138,18 @@ func (r Resource) purges(dir, file string) bool {
 // part is a resource of which a file is a part: a line, a setting, what is put together
 // of fragments.
 func (r Resource) part(c Claims) (all []Conflict) {
-	kind := strings.ToLower(r.Type)
+	of := []string{r.parameters["path"], r.parameters["target"], r.parameters["incl"]}
+	if kind := strings.ToLower(r.Type); kind == "concat" || kind == "concat_file" {
+		of = append(of, r.Title)
+	}
 	for _, f := range c.Files {
-		whole := kind == "concat" || kind == "concat_file"
-		if r.parameters["path"] == f || r.parameters["target"] == f || r.parameters["incl"] == f || whole && r.Title == f {
+		if slices.Contains(of, f) {
 			all = append(all, r.conflict(f, "writes it, or a part of it")...)
 		}
+	}
+	slices.Sort(of)
+	for _, at := range slices.Compact(of) {
+		all = append(all, r.dropIn(path.Clean(at), c)...)
 	}
 	return all
 }

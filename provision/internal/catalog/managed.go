@@ -65,7 +65,9 @@ func Parse(from io.Reader) ([]Resource, error) {
 			Parameters        map[string]any
 		}
 	}
-	if err := json.NewDecoder(from).Decode(&c); err != nil {
+	d := json.NewDecoder(from)
+	d.UseNumber() // a float64 is no text that a manifest has: 1.048576e+06
+	if err := d.Decode(&c); err != nil {
 		return nil, fmt.Errorf("no catalog: %w", err)
 	}
 	if c.Resources == nil {
@@ -101,7 +103,7 @@ func word(value any) string {
 	switch v := value.(type) {
 	case string:
 		return v
-	case bool, float64:
+	case bool, json.Number:
 		return fmt.Sprint(v)
 	case []any:
 		var words []string

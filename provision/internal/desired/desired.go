@@ -78,6 +78,7 @@ type builder struct {
 	versions map[string]string
 	// Calico's own objects, and those that say what it is to do.
 	release, network []*unstructured.Unstructured
+	passwords        *unstructured.Unstructured // of BGP, among network; nil where there are none
 }
 
 func newBuilder(in Inputs) *builder {

@@ -64,7 +64,7 @@ func (b *builder) calico() (err error) {
 	if err != nil {
 		return fmt.Errorf("calico: %w", err)
 	}
-	if secret != nil {
+	if b.passwords = secret; secret != nil {
 		b.network = append([]*unstructured.Unstructured{secret}, b.network...)
 	}
 	return nil
@@ -94,7 +94,13 @@ func (b *builder) apply(objs []manifests.Object, needs []plan.ID) []plan.ID {
 func (b *builder) applyAll(objs []*unstructured.Unstructured, needs []plan.ID) []plan.ID {
 	var out []plan.ID
 	for _, o := range objs {
-		out = append(out, b.add(resource.Object{Object: o, Needs: needs}).ID)
+		r := resource.Object{Object: o, Needs: needs}
+		if o == b.passwords {
+			r.Complete = func(ctx context.Context, api *kube.Client, secret *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+				return withKeptPasswords(ctx, api, secret, b.Cluster.BigIPs)
+			}
+		}
+		out = append(out, b.add(r).ID)
 	}
 	return out
 }

@@ -217,6 +217,12 @@ func (r *run) carryOut(n *node) report.Outcome {
 	defer r.end(c.ID)
 	start := r.Now()
 	entered := r.enter(c)
+	if entered == nil && r.Now().Sub(start) >= longWait {
+		if err := r.mayDisturb(c); err != nil {
+			n.alone = true
+			return r.leave(c, report.Left, err)
+		}
+	}
 	if err = entered; err == nil {
 		err = r.make(c)
 	}
@@ -235,6 +241,10 @@ func (r *run) carryOut(n *node) report.Outcome {
 	r.tell(report.Event{Kind: report.Done, ID: c.ID, Action: c.Action, Took: took})
 	return report.Outcome{Change: c, Kind: report.Done, Took: took}
 }
+
+// longWait is how long a host may take to be entered before it is asked anew whether what
+// is there may be disturbed: somebody else's run is waited for, which may take minutes.
+const longWait = time.Second
 
 // lacks tells which of the changes that it comes after, and which have ended, was not
 // made. What it needs has to be done; what it only follows may also have been left

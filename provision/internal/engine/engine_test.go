@@ -37,16 +37,22 @@ type thing struct {
 	w     *world
 	takes time.Duration
 	err   error
-	lies  bool  // claims success, does nothing
-	waits bool  // only waits for somebody else
-	held  error // why now is no time to disturb it
-	idle  bool  // nobody is served by it as it is
-	mute  *int  // how often it cannot be looked at
+	lies  bool      // claims success, does nothing
+	waits bool      // only waits for somebody else
+	held  error     // why now is no time to disturb it
+	after time.Time // from which on that holds
+	idle  bool      // nobody is served by it as it is
+	mute  *int      // how often it cannot be looked at
 }
 
 func (t thing) Idle(plan.State) bool { return t.idle }
 
-func (t thing) Spared(context.Context, resource.World) error { return t.held }
+func (t thing) Spared(context.Context, resource.World) error {
+	if time.Now().Before(t.after) {
+		return nil
+	}
+	return t.held
+}
 
 func (t thing) ChangesNothing() bool { return t.waits }
 

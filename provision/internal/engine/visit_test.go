@@ -24,6 +24,7 @@ type visits struct {
 	notes []string
 	err   error
 	takes time.Duration
+	was   plan.State // of all things; nil is absent
 }
 
 func (v *visits) note(what string) {
@@ -36,7 +37,7 @@ func (v *visits) run(t interface{ Fatal(...any) }, ctx context.Context, things .
 	rs, have := map[plan.ID]resource.Resource{}, map[plan.ID]plan.State{}
 	var items []plan.Item
 	for _, x := range things {
-		rs[x.item.ID], have[x.item.ID] = x, nil
+		rs[x.item.ID], have[x.item.ID] = x, v.was
 		items = append(items, x.item)
 	}
 	p, err := plan.Diff("c", items, have)
@@ -100,6 +101,24 @@ func TestAHostThatIsNotEnteredIsNotChanged(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Whether something may be disturbed is asked again after a host had to be waited for.
+func TestWhatMayBeDisturbedIsAskedAfterTheWait(t *testing.T) {
+	for _, takes := range []time.Duration{0, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			w, v := newWorld(), &visits{takes: takes, was: plan.State{"is": "old"}}
+			etcd := w.thing("a", "etcd", 0)
+			etcd.held, etcd.after = errors.New("without it 1 of 3 members answers"), time.Now().Add(time.Second)
+			want := "a/thing:etcd done, a/thing:after done"
+			if takes > 0 {
+				want = "a/thing:etcd left, a/thing:after skipped"
+			}
+			if got := outcomes(v.run(t, t.Context(), etcd, w.thing("a", "after", 0, id("a", "etcd")))); got != want || fmt.Sprint(v.notes) != "[enter a leave a]" {
+				t.Errorf("after %s: %s, %v", takes, got, v.notes)
+			}
+		})
+	}
 }
 
 // A stop ends the wait for a host, which is left then.

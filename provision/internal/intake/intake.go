@@ -163,8 +163,15 @@ func (t *taking) row(n puppetdb.Node, role inventory.Role, old inventory.Host) (
 }
 
 func (t *taking) stale(n puppetdb.Node) bool {
-	return n.FactsAt.IsZero() || t.Now.Sub(n.FactsAt) > t.Settings.MaxAge.Duration()
+	return n.FactsAt.IsZero() || t.Now.Sub(n.FactsAt) > t.Settings.MaxAge.Duration() || t.ahead(n)
 }
+
+// fromTheFuture is by how much facts may be newer than the answer that has them.
+const fromTheFuture = 5 * time.Minute
+
+// ahead reports whether facts are of a time that has not come, so that they would never
+// be too old.
+func (t *taking) ahead(n puppetdb.Node) bool { return n.FactsAt.Sub(t.Now) > fromTheFuture }
 
 // label is a name that Kubernetes takes for a node, and the inventory for a host.
 var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)

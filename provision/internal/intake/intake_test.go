@@ -109,7 +109,10 @@ func TestOneHost(t *testing.T) {
 			delete(n.Extensions, "pp_zone")
 			n.Extensions["pp_datacenter"] = "dc1"
 		}, nil, []inventory.Host{datacenter}, []inventory.Host{datacenter}, nil},
-		"no key":                   {func(n *puppetdbtest.Node) { delete(n.Facts, "ssh") }, nil, []inventory.Host{noKey}, []inventory.Host{row(1)}, nil},
+		"no key": {func(n *puppetdbtest.Node) { delete(n.Facts, "ssh") }, nil, []inventory.Host{noKey}, []inventory.Host{row(1)}, nil},
+		"a key of no kind": {func(n *puppetdbtest.Node) {
+			n.Facts["ssh"] = map[string]any{"odd": map[string]any{"type": "odd", "key": "AAAAA29kZAAAAAFr"}}
+		}, nil, []inventory.Host{noKey}, []inventory.Host{row(1)}, nil},
 		"keys are asked for":       {func(*puppetdbtest.Node) {}, func(in *intake.Inputs) { in.Settings.HostKeys = true }, []inventory.Host{noKey}, []inventory.Host{noKey}, nil},
 		"no address":               {func(n *puppetdbtest.Node) { delete(n.Facts, "networking") }, nil, none, []inventory.Host{row(1)}, []intake.Kind{intake.NoAddress}},
 		"loopback":                 {func(n *puppetdbtest.Node) { networking(n)["ip"] = "127.0.0.1" }, nil, none, []inventory.Host{row(1)}, []intake.Kind{intake.NoAddress}},
@@ -152,8 +155,15 @@ func TestOneHost(t *testing.T) {
 // What is old is not believed against what there is, and is told; of a host without a
 // row it is all there is, but no key.
 func TestStale(t *testing.T) {
+	for _, age := range []time.Duration{3 * time.Hour, -time.Hour} { // what is from the future would never be old
+		staleAt(t, time.Now().Add(-age))
+	}
+}
+
+func staleAt(t *testing.T, at time.Time) {
+	t.Helper()
 	n := node(1)
-	n.FactsAt = time.Now().Add(-3 * time.Hour)
+	n.FactsAt = at
 	n.Facts["networking"].(map[string]any)["ip"] = "10.90.0.99"
 	r := take(t, asked(t, []inventory.Host{row(1)}, n))
 	if d := cmp.Diff([]inventory.Host{row(1)}, r.Rows, same); d != "" || !slices.Contains(kinds(r, n.Certname), intake.Stale) {

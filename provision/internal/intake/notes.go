@@ -48,9 +48,12 @@ func (t *taking) note(kind Kind, certname, host, text string) {
 // health tells how an active host's agent is doing.
 func (t *taking) health(n puppetdb.Node, host string) {
 	s := n.Status
-	if n.FactsAt.IsZero() {
+	switch {
+	case n.FactsAt.IsZero():
 		t.note(Stale, n.Certname, host, "PuppetDB has no facts of it")
-	} else if t.stale(n) {
+	case t.ahead(n):
+		t.note(Stale, n.Certname, host, fmt.Sprintf("its facts are of %s from now, which is not believed: PuppetDB's clock, or its database's, was wrong", hours(n.FactsAt.Sub(t.Now))))
+	case t.stale(n):
 		t.note(Stale, n.Certname, host, fmt.Sprintf("its facts are of %s, and believed for %s", since(t.Now, n.FactsAt), hours(t.Settings.MaxAge.Duration())))
 	}
 	if s.Report == "failed" {

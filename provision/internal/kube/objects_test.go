@@ -369,3 +369,28 @@ func TestDyingObjectIsNotAsWanted(t *testing.T) {
 	}
 	wantState(t, observe(t, c, obj), Differs, "it is being deleted")
 }
+
+// A Secret's fields that we no longer say go with an apply, and not with one that has them
+// from a look.
+func TestGet(t *testing.T) {
+	c := admin(t)
+	namespace(t, c, "got")
+	text := "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: got}, data: {a: YQ==, b: Yg==}}"
+	ref := Ref{Key: KeyOf(object(t, text)), Version: "v1"}
+	for _, none := range []Ref{ref, {Key: Key{Group: "no.such.example", Kind: "Thing", Name: "x"}}} {
+		if got, err := c.Get(t.Context(), none); got != nil || err != nil {
+			t.Errorf("%s: %v, %v", none.Key, got, err)
+		}
+	}
+	if err := c.Apply(t.Context(), object(t, text)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Get(t.Context(), ref)
+	if err != nil || fmt.Sprint(got.Object["data"]) != "map[a:YQ== b:Yg==]" {
+		t.Fatalf("%v, %v", got, err)
+	}
+	less := object(t, "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: got}, data: {a: YQ==}}")
+	wantState(t, observe(t, c, less), Differs, "data.b: is not wanted")
+	less.Object["data"] = got.Object["data"]
+	wantState(t, observe(t, c, less), AsWanted)
+}

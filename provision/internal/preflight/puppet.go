@@ -64,8 +64,11 @@ func (p Puppet) findings() []Finding {
 		if p.From != "catalog" {
 			f.Text += ", by the titles in " + p.From + " alone"
 		}
-		f.Fix = "take it out of what Puppet manages there (of a directory that is purged: `ignore` it), and let the agent run once; " +
-			"when puppet-managed is waived, drover writes it, Puppet writes it back at its next run, and so on"
+		f.Fix = c.Fix
+		if f.Fix == "" {
+			f.Fix = "take it out of what Puppet manages there (of a directory that is purged: `ignore` it), and let the agent run once; " +
+				"when puppet-managed is waived, drover writes it, Puppet writes it back at its next run, and so on"
+		}
 		out = append(out, f)
 	}
 	return out

@@ -244,8 +244,19 @@ func TestAnAgentIsDisabledAndEnabled(t *testing.T) {
 
 // Whoever else has disabled an agent finds it so, and drover does its work.
 func TestSomebodyElsesReasonStays(t *testing.T) {
+	for _, why := range []string{
+		`maintenance of "db1", drover run 0000000000000001: no`,
+		`as it was: "drover run 0000000000000001: drover apply", which I look into`,
+		`see:"drover run 0000000000000001:"`,
+	} {
+		somebodyElsesReasonStays(t, why)
+	}
+}
+
+func somebodyElsesReasonStays(t *testing.T, why string) {
+	t.Helper()
 	eachPuppet(t, func(t *testing.T, m machine) {
-		m.disable(t, `maintenance of "db1", drover run 0000000000000001: no`)
+		m.disable(t, why)
 		was := m.reason()
 		var said []string
 		a, err := holdOf(1, &said).Take(t.Context(), m, m.agent())
@@ -358,6 +369,24 @@ func TestTheCallerIsLeftAlone(t *testing.T) {
 	}
 	if (Caller{}).Is(l.State) {
 		t.Error("who does not know himself takes somebody for his caller")
+	}
+}
+
+// An agent that is released while it is still being disabled, by a run that gave up its
+// command and could not end it, does not stay disabled with nobody to enable it.
+func TestAReleaseBeforeTheAgentIsDisabled(t *testing.T) {
+	slow := strings.Replace(played, `  set -C
+`, `  sh -c "$(cat "$DIR/release")" release "$state/agent_disabled.lock" 0000000000000001 "$DIR/drover/puppet.drover"
+  set -C
+`, 1)
+	m := newMachine(t, t.TempDir(), slow)
+	if err := os.WriteFile(m.path("release"), []byte(releaseScript), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	_, err := holdOf(1, &said).Take(t.Context(), m, m.agent())
+	if err == nil || !strings.Contains(err.Error(), "it was released meanwhile") || m.reason() != "" {
+		t.Errorf("%v; it is disabled for %q", err, m.reason())
 	}
 }
 

@@ -4,8 +4,8 @@ hold() {
   if [ -e "$disabled" ]; then
     first "$disabled"
     case $line in
-    *"\"drover run $run:"*) ;;
-    *'"drover run '[0-9a-f]*)
+    *:"\"drover run $run:"*) ;;
+    *':"drover run '[0-9a-f]*) # a quotation mark within a reason has a backslash before it
       # Of a run that has ended, or that may change nothing any more: this one holds the
       # fleet's lock.
       old=${line#*\"drover run }; old=${old%%:*}
@@ -24,6 +24,13 @@ hold() {
     /bin/sh -c "$release" drover-puppet-release "$disabled" "$run" "$note" || word untimed
   if [ ! -e "$disabled" ]; then
     timeout 60 "$puppet" agent --disable "$message" </dev/null >/dev/null || refused "puppet agent --disable failed"
+    # Whoever gave this up may have released the agent before it was disabled.
+    first "$note"
+    if [ "$line" != "run=$run" ]; then
+      first "$disabled"
+      case $line in *:"\"drover run $run:"*) rm -f -- "$disabled" ;; esac
+      refused "it was released meanwhile"
+    fi
   fi
 }
 echo; echo "$marker"

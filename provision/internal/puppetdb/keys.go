@@ -25,7 +25,8 @@ type Key struct {
 
 // Keys are the SSH host keys that a host's ssh fact tells, those first that are to be
 // preferred. The fact's fingerprints have a form of their own and are not needed: the
-// key itself is there. What cannot be read is left out.
+// key itself is there. What cannot be read, and of what kind no host shows a key, is left
+// out: a host may say anything of itself, and must not spoil others' rows by that.
 func (n Node) Keys() []Key {
 	raw, ok := n.dig("facts.ssh")
 	if !ok {
@@ -42,7 +43,7 @@ func (n Node) Keys() []Key {
 			continue
 		}
 		blob, err := base64.StdEncoding.DecodeString(one.Key)
-		if t := wireType(blob); err == nil && t != "" && (one.Type == "" || t == one.Type) {
+		if t := wireType(blob); err == nil && rank(t) < len(kinds) && (one.Type == "" || t == one.Type) {
 			keys = append(keys, Key{t, blob})
 		}
 	}
@@ -50,13 +51,15 @@ func (n Node) Keys() []Key {
 	return keys
 }
 
-// rank prefers what sshd does. DSA is nothing that is still offered.
+// kinds are those of host keys, as sshd prefers them. DSA is nothing that is still offered.
+var kinds = [...]string{"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"}
+
+// rank is the place of a kind, and after all of them of any other.
 func rank(keyType string) int {
-	order := []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"}
-	if i := slices.Index(order, keyType); i >= 0 {
+	if i := slices.Index(kinds[:], keyType); i >= 0 {
 		return i
 	}
-	return len(order)
+	return len(kinds)
 }
 
 // wireType is the type that a key names itself: the first string in it.

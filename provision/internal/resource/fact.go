@@ -126,7 +126,22 @@ func (f Fact) Observe(_ context.Context, seen Seen) (plan.State, error) {
 	}
 	s := c.state()
 	s["mode"], s["owner"] = file["mode"], file["owner"]
+	if s["mode"] == modeWord(changingMode) {
+		s["mode"] += ", as of a host whose change was cut off"
+	}
 	return s, nil
+}
+
+// changingMode is the fact's mode while its host is changed: all can read it as before,
+// and a run that is cut off before it can tell of what it has done leaves it behind, by
+// which the next one finds that the host may have changed.
+const changingMode = 0o444
+
+// Changing marks a host's fact, if there is one, before the host is changed.
+func Changing(ctx context.Context, w host.Writer) error {
+	const script = `: drover-fact-changing; [ ! -f "$1" ] || chmod -- "$2" "$1"`
+	_, err := w.Run(ctx, host.Cmd{Argv: []string{"sh", "-c", script, "drover-fact-changing", FactPath, fmt.Sprintf("%04o", changingMode)}})
+	return err
 }
 
 // parseFact reads what drover has written, and nothing else.

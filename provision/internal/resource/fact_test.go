@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -21,12 +22,12 @@ func factOf(contents ...string) Fact {
 }
 
 // seenFact is a host with a fact's file.
-func seenFact(text string, mode uint32) Seen {
+func seenFact(text string, mode fs.FileMode) Seen {
 	snap := facts.Snapshot{Files: map[string]facts.File{}, Texts: map[string]string{FactPath: text}}
 	snap.Files[FactPath] = facts.File{Mode: 0o777 & 0o644, Owner: "root:root", SHA256: "sha256:x"}
 	if mode != 0 {
 		f := snap.Files[FactPath]
-		f.Mode = 0o600
+		f.Mode = mode
 		snap.Files[FactPath] = f
 	}
 	return Seen{Hosts: map[string]facts.Snapshot{"n": snap}}
@@ -96,7 +97,8 @@ func TestFactThatSomebodyElseWrote(t *testing.T) {
 		"more":               seenFact(strings.Replace(text, `"role"`, `"more": 1, "role"`, 1), 0),
 		"another form":       seenFact(strings.ReplaceAll(text, " ", ""), 0),
 		"no time":            seenFact(strings.Replace(text, "2026-11-29T12:00:00Z", "soon", 1), 0),
-		"another mode":       seenFact(text, 1),
+		"another mode":       seenFact(text, 0o600),
+		"a change cut off":   seenFact(text, changingMode),
 		"another state":      seenFact(written(t, factOf("a2")), 0),
 		"of another cluster": seenFact(strings.Replace(text, "prod1", "prod2", 1), 0),
 	} {

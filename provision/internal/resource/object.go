@@ -26,6 +26,17 @@ type Object struct {
 	Object *unstructured.Unstructured
 	Needs  []plan.ID
 	At     *diag.Range
+	// Complete adds what of the object that there is has to stay, to a copy; nil is
+	// nothing. It only reads.
+	Complete func(ctx context.Context, api *kube.Client, obj *unstructured.Unstructured) (*unstructured.Unstructured, error)
+}
+
+// complete is the object as it is to be applied.
+func (o Object) complete(ctx context.Context, api *kube.Client) (*unstructured.Unstructured, error) {
+	if o.Complete == nil {
+		return o.Object, nil
+	}
+	return o.Complete(ctx, api, o.Object)
 }
 
 // ObjectID is the ID of an object.
@@ -78,7 +89,11 @@ func (o Object) Observe(ctx context.Context, seen Seen) (plan.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ObjectState(c.Observe(ctx, []*unstructured.Unstructured{o.Object})[kube.KeyOf(o.Object)])
+	obj, err := o.complete(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return ObjectState(c.Observe(ctx, []*unstructured.Unstructured{obj})[kube.KeyOf(obj)])
 }
 
 // ObjectState is an observation in the words of a plan.
@@ -115,7 +130,11 @@ func (o Object) Apply(ctx context.Context, w World, _ plan.Change) error {
 		if err != nil {
 			return err
 		}
-		return c.Apply(ctx, o.Object)
+		obj, err := o.complete(ctx, c)
+		if err != nil {
+			return err
+		}
+		return c.Apply(ctx, obj)
 	}, w.Waiting)
 }
 
