@@ -75,7 +75,7 @@ func (p *puppetry) untouched(t *testing.T) {
 func (p *puppetry) noopBefore(t *testing.T) {
 	before := p.adminFiles(t)
 	r := p.agent(t, admin, "--noop")
-	for _, want := range []string{"File[" + adminInventory + "/kube-master-1.hcl]/ensure: current_value 'absent', should be 'file' (noop)", "Exec[drover apply]/returns: current_value 'notrun', should be ['0'] (noop)"} {
+	for _, want := range []string{"File[" + adminInventory + "/host-kube-master-1.hcl]/ensure: current_value 'absent', should be 'file' (noop)", "Exec[drover apply]/returns: current_value 'notrun', should be ['0'] (noop)"} {
 		if r.Code != unchanged || !strings.Contains(r.Stdout, want) {
 			t.Errorf("want exit 0 and %q: %s", want, r)
 		}
@@ -193,7 +193,7 @@ func (p *puppetry) third(t *testing.T, full shape) {
 // cluster, and so does one whose fragment somebody takes away; one that is to be a master
 // and is not listed bootstraps nothing.
 func (p *puppetry) fragmentsGone(t *testing.T) {
-	fragment := adminInventory + "/" + last + ".hcl"
+	fragment := adminInventory + "/host-" + last + ".hcl"
 	before := p.allTraces(t)
 	for _, gone := range []string{"deactivated", "expired"} {
 		p.database(t, fmt.Sprintf("update certnames set %s = now() where certname = '%s'", gone, last))
@@ -205,7 +205,7 @@ func (p *puppetry) fragmentsGone(t *testing.T) {
 	now(p.nodesReady)(t)
 	p.put(t, adminInventory+"/99-odd.hcl", 0o644, fmt.Sprintf("kube_master \"kube-master-2\" {\n  address = \"%s.77\"\n}\n", p.Net))
 	p.expect(t, admin, []int{failed}, `kube_master "kube-master-2" is not in cluster.masters`)
-	p.ssh(t, admin, "rm "+adminInventory+"/99-odd.hcl "+adminInventory+"/kube-master-1.hcl")
+	p.ssh(t, admin, "rm "+adminInventory+"/99-odd.hcl "+adminInventory+"/host-kube-master-1.hcl")
 	p.database(t, "update certnames set expired = now() where certname = 'kube-master-1'")
 	p.expect(t, admin, []int{failed}, `masters names "kube-master-1", but there is no such kube_master`)
 	expectMoved(t, before, p.allTraces(t), touched{})

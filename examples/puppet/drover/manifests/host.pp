@@ -61,7 +61,7 @@ class drover::host (
     $host_key = undef # drover looks in its known_hosts then
   }
 
-  @@file { "${inventory_directory}/${certname}.hcl":
+  @@file { "${inventory_directory}/host-${certname}.hcl":
     ensure  => file,
     mode    => '0640',
     content => epp('drover/host.hcl.epp', {

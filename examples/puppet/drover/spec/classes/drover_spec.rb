@@ -35,17 +35,17 @@ describe 'drover' do
 
     let(:pre_condition) do
       <<~PUPPET
-        @@file { '/etc/drover/n1.hcl': content => 'ours', tag => 'drover-prod1' }
-        @@file { '/etc/drover/n2.hcl': content => 'theirs', tag => 'drover-prod2' }
+        @@file { '/etc/drover/host-n1.hcl': content => 'ours', tag => 'drover-prod1' }
+        @@file { '/etc/drover/host-n2.hcl': content => 'theirs', tag => 'drover-prod2' }
       PUPPET
     end
 
     it {
-      is_expected.to contain_file('/etc/drover/n1.hcl')
+      is_expected.to contain_file('/etc/drover/host-n1.hcl')
         .with(content: 'ours', owner: 'root', group: 'root')
         .that_comes_before('Exec[drover apply]')
     }
-    it { is_expected.not_to contain_file('/etc/drover/n2.hcl') }
+    it { is_expected.not_to contain_file('/etc/drover/host-n2.hcl') }
   end
 
   context 'with a package' do

@@ -16,7 +16,7 @@ describe 'drover::host' do
     }
   end
   let(:facts) { { 'networking' => { 'ip' => '10.90.0.21' }, 'ssh' => ssh } }
-  let(:path) { "/etc/drover/#{node}.hcl" }
+  let(:path) { "/etc/drover/host-#{node}.hcl" }
 
   it 'exports a fragment, and changes nothing on the host' do
     is_expected.to compile.with_all_deps
@@ -51,7 +51,7 @@ describe 'drover::host' do
     let(:params) { { 'roles' => { 'k8s/worker' => 'kube_node' }, 'node_name' => 'web-1', 'inventory_directory' => '/srv/drover' } }
 
     it {
-      expect(exported_resources).to contain_file('/srv/drover/kube-node-1.example.net.hcl').with_content(%r{^kube_node "web-1" \{$})
+      expect(exported_resources).to contain_file('/srv/drover/host-kube-node-1.example.net.hcl').with_content(%r{^kube_node "web-1" \{$})
     }
   end
 
