@@ -48,8 +48,9 @@ lab-test: build ## the lab suites alone
 	@echo "seed $(SEED)"
 	$(LAB_ENV) $(GO) test -count=1 -p 1 -v -timeout 70m $(SUITES)
 
-soak: build ## the lab suites with full counts, and a simulated fleet disturbed at every operation
+soak: build ## the lab suites with full counts, a simulated fleet disturbed at every operation, and many sets of pods for the real kube-scheduler
 	@echo "seed $(SEED)"
+	DROVER_SOAK=1 $(GO) test -count=1 -v -timeout 120m ./provision/internal/placement
 	DROVER=$(CURDIR)/bin/drover DROVER_SOAK=1 $(GO) test -count=1 -v -timeout 120m -run Disturbed ./cmd/drover/fleetbench
 	$(LAB_ENV) DROVER_SOAK=1 $(GO) test -count=1 -p 1 -v -timeout 120m $(SUITES)
 
