@@ -55,8 +55,12 @@ type Lock struct {
 
 var errNotLocked = errors.New("nothing is changed without the fleet's lock, and this run has not taken it")
 
-// Locked reports whether somebody holds the fleet's lock now. It changes nothing.
-func (s *Session) Locked(ctx context.Context) bool { return s.fleet(0).Show(ctx).Held }
+// Moved reports whether somebody else holds the fleet's lock, or has held it since the
+// look, so that the look may have come upon half of a change. It changes nothing.
+func (s *Session) Moved(ctx context.Context) bool {
+	seen, now := lock.See(s.claims()...), s.fleet(0).Show(ctx)
+	return now.Held || now.Entry.Epoch > seen.Epoch || seen.Held && now.Entry.Released && s.holding == nil
+}
 
 // Lock takes the fleet's lock, or says who holds it. From then on the session's
 // changes are under it; it has to be released.

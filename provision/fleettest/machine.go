@@ -27,6 +27,9 @@ type Host struct {
 	Machine       *hosttest.Host
 	Server        *hosttest.Server
 
+	// Swap says how much swap is on, in KiB, which a kubelet does not bear.
+	Swap atomic.Int64
+
 	generation int    // how many machines have had its name before
 	former     string // the UID of the Node that the one before was
 
@@ -168,7 +171,7 @@ func (h *Host) surveyed(s *hosttest.State, _ hosttest.Call) host.Result {
 	now := fmt.Sprintf("%.9f\n", float64(time.Now().UnixNano())/1e9)
 	for _, part := range [][2]string{
 		{"begin", now}, {"os", "ID=debian\nVERSION_ID=12\n"},
-		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=0\nlogin=root\n" + puppet},
+		{"machine", "kernel=6.1\narch=x86_64\nhostname=" + h.Name + "\ncpus=" + strconv.Itoa(cores) + "\nmemory-kib=" + strconv.Itoa(memoryKiB) + "\nswap-kib=" + strconv.FormatInt(h.Swap.Load(), 10) + "\nlogin=root\n" + puppet},
 		{"resolv", "nameserver 10.0.0.53\n"}, {"commands", "ip sysctl nft haproxy conntrack curl\n"}, {"cgroup", "cgroup2fs\n"},
 		{"disks", disks.String()}, {"drove", drove},
 		{"finish", now}, {"end", ""},

@@ -262,3 +262,50 @@ func TestABrokenLock(t *testing.T) {
 		t.Errorf("after it: exit %d\n%s", code, out)
 	}
 }
+
+// What another run is at looks like something in the way, and is none: whoever meets it
+// waits for that run, looks again, and goes on.
+func TestWhatAnotherRunIsAtIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Settings = "kubelet { max_pods = 50 }\n"
+	f.Add(0)
+	node, looks := f.Host("kube-node-1"), 0
+	node.Machine.Precede("# drover survey", func(*hosttest.State, hosttest.Call) {
+		switch looks++; looks {
+		case 1:
+			node.Swap.Store(1 << 20)
+			heldMeanwhile(f.Host("kube-master-1"))
+		case 2:
+			node.Swap.Store(0)
+		default:
+			node.Swap.Store(1 << 20)
+		}
+	})
+	says(t, said(t, f, 0, "apply", "--non-interactive"), "swap-on", "another run is at work, or was since this one has looked", "done: ")
+	if looks != 2 {
+		t.Errorf("it was looked %d times for what is in the way", looks)
+	}
+
+	// Where nobody else was, it is in the way.
+	f.Settings = "kubelet { max_pods = 51 }\n"
+	f.Add(0)
+	saysNot(t, said(t, f, 1, "apply", "--non-interactive"), "another run")
+}
+
+// heldMeanwhile has the fleet's lock have been held by a run that has ended.
+func heldMeanwhile(master *fleettest.Host) {
+	const dir = "/var/lib/drover/lock/"
+	master.Machine.Edit(func(s *hosttest.State) {
+		top, last := 0, ""
+		for name := range s.Files {
+			var n int
+			if _, err := fmt.Sscanf(name, dir+"%d.drover", &n); err == nil && n > top {
+				top, last = n, name
+			}
+		}
+		claim := s.Files[last]
+		claim.Content += "\nreleased=1\n"
+		s.Files[fmt.Sprintf(dir+"%d.drover", top+1)] = claim
+	})
+}

@@ -81,32 +81,29 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 		return err
 	}
 	unasked := yes || approved != nil
-	for {
+	for shown := false; ; {
 		err := a.nobodyGoes(p)
-		if err == nil {
+		if err == nil && !shown {
 			err = a.view.Plan(p, view.Text)
 		}
 		if err == nil && len(p.Pending()) == 0 {
 			letGo()
 			return nil, p, nil
 		}
-		if err == nil && held == nil && s.Locked(ctx) {
-			err = take() // what another run is at would look like something in the way
+		// What another run is at would look like something in the way.
+		moved := err == nil && held == nil && s.Moved(ctx)
+		if err == nil && !moved {
+			err = a.inTheWay(ctx, s, p)
+			moved = err != nil && held == nil && s.Moved(ctx)
 		}
-		if err == nil {
-			err = refusal(ctx, s)
-		}
-		if err == nil {
-			err = a.holds(ctx, s, p)
-		}
-		if err == nil {
-			err = a.clear(ctx, s, p)
-		}
-		if err == nil {
-			err = a.confirm(ctx, s, unasked)
-		}
-		if err == nil {
+		switch {
+		case moved:
+			a.view.Note("another run is at work, or was since this one has looked: this one looks again after it")
 			err = take()
+		case err == nil:
+			if err = a.confirm(ctx, s, unasked); err == nil {
+				err = take()
+			}
 		}
 		if err != nil {
 			letGo()
@@ -123,14 +120,28 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			letGo()
 			return nil, p, err
 		}
-		if p = again; same {
+		if p = again; same && !moved {
 			return held, p, nil
 		}
-		a.view.Note("another run has changed something in the meantime: this is what there is to do now")
+		if shown = same; !same {
+			a.view.Note("another run has changed something in the meantime: this is what there is to do now")
+		}
 		if held.Fresh = true; !unasked {
 			letGo() // nobody is kept waiting by a question
 		}
 	}
+}
+
+// inTheWay is what keeps a plan from being carried out, nil when nothing does.
+func (a *app) inTheWay(ctx context.Context, s *provision.Session, p plan.Plan) error {
+	err := refusal(ctx, s)
+	if err == nil {
+		err = a.holds(ctx, s, p)
+	}
+	if err == nil {
+		err = a.clear(ctx, s, p)
+	}
+	return err
 }
 
 // lookAgain looks and plans anew under the lock, and tells whether that makes the
