@@ -129,13 +129,13 @@ func (c *cluster) applyWithout(t *testing.T, off string, rest []string) {
 	c.set(t, s)
 	var repair touched
 	for _, h := range rest {
-		repair.files = append(repair.files, h+" /var/lib/kubelet/config.yaml")
+		// Masters tell of what is wanted of them when they have all of it; until then their
+		// facts are marked.
+		repair.files = append(repair.files, h+" /var/lib/kubelet/config.yaml", h+" "+factFile)
 		repair.units = append(repair.units, h+" kubelet.service")
 		if strings.HasPrefix(h, "kube-master") {
 			repair.files = append(repair.files, h+" /etc/systemd/system/kube-apiserver.service", h+" /etc/systemd/system/etcd.service")
 			repair.units = append(repair.units, h+" kube-apiserver.service")
-		} else { // masters tell of what is wanted of them when they have all of it
-			repair.files = append(repair.files, h+" "+factFile)
 		}
 	}
 	before := c.hostTraces(t, rest...)

@@ -24,6 +24,9 @@ type world struct {
 	// reaches says that apply gets somewhere before it strikes; else nothing at all
 	// may be touched.
 	reaches bool
+	// begins are hosts that apply has begun with when it strikes: their facts are marked,
+	// for more may have been changed, and nothing is.
+	begins []string
 	// then is what else is to be seen; mended, once all is well again.
 	then, mended act
 	// instead is what the inventory says from then on instead of what it said before
@@ -123,7 +126,11 @@ func (c *cluster) world(t *testing.T, w world, well func(t *testing.T)) {
 	seen := c.hostTraces(t, c.hosts()...)
 	c.expectSaid(t, w)
 	if !w.reaches {
-		expectMoved(t, seen, c.hostTraces(t, c.hosts()...), touched{})
+		var marked touched
+		for _, h := range w.begins {
+			marked.files = append(marked.files, h+" "+factFile)
+		}
+		expectMoved(t, seen, c.hostTraces(t, c.hosts()...), marked)
 	}
 	if w.then != nil {
 		w.then(t, c)

@@ -52,14 +52,16 @@ func memberWorlds() map[string]world {
 			spoil:     on(node, "rm -r "+cni),
 			inventory: func(t *testing.T, _ *cluster, s *shape) { s.Lock = wrongLock(t, "cni-plugins") },
 			codes:     map[string]int{"apply": 1},
+			begins:    []string{master, node},
 			says:      []string{node + "/artifact:cni-plugins  FAILED: " + node + ": ", "has digest sha256:", "wanted sha256:" + strings.Repeat("0", 64), "fix: compare both digests with what the release's maker publishes"},
 		},
 		// The file system that is full is one that the preflight has no reason to look at.
 		"a disk that fills up below /opt": {
-			spoil: on(node, "rm -r "+cni+"; mkdir "+cni+"; mount -t tmpfs -o size=1m none "+cni),
-			mend:  on(node, "umount "+cni),
-			codes: map[string]int{"apply": 1},
-			says:  []string{node + "/artifact:cni-plugins  FAILED: " + node + ": ", cni + "/.partial: No space left on device", "fix: make room there"},
+			spoil:  on(node, "rm -r "+cni+"; mkdir "+cni+"; mount -t tmpfs -o size=1m none "+cni),
+			mend:   on(node, "umount "+cni),
+			codes:  map[string]int{"apply": 1},
+			begins: []string{node},
+			says:   []string{node + "/artifact:cni-plugins  FAILED: " + node + ": ", cni + "/.partial: No space left on device", "fix: make room there"},
 		},
 		"an authority that has ended": {
 			spoil: func(t *testing.T, c *cluster) { c.endAuthority(t) },
@@ -113,6 +115,7 @@ func memberWorlds() map[string]world {
 			},
 			inventory: func(_ *testing.T, _ *cluster, s *shape) { s.Push = true },
 			codes:     map[string]int{"apply": 1},
+			begins:    []string{node},
 			says:      []string{node + ": it offers no SFTP: ", "does the user's shell print something when it starts?", "fix: put `Subsystem sftp internal-sftp` into its sshd_config"},
 			mend:      on(node, "sed -i 's,^Subsystem.*,Subsystem sftp internal-sftp,' /etc/ssh/sshd_config; systemctl reload ssh"),
 			instead:   func(s *shape) { s.Push = true },
