@@ -70,7 +70,12 @@ func mirrorParty(lab topology.Lab) topology.Machine {
 
 func ensureFabric(ctx context.Context, lab topology.Lab) error {
 	ns := fabricNS(lab.Name)
-	if !exists(ns) {
+	if !made(ns) {
+		if exists(ns) {
+			if err := ip(ctx, "", "netns del "+ns); err != nil {
+				return err
+			}
+		}
 		if err := ip(ctx, "", "netns add "+ns); err != nil {
 			return err
 		}
@@ -210,7 +215,7 @@ func Detach(ctx context.Context, lab topology.Lab, m topology.Machine) error {
 // Attached reports whether a machine has its namespace, and all its ports are
 // plugged into a bridge.
 func Attached(ctx context.Context, lab topology.Lab, m topology.Machine) (bool, error) {
-	if !exists(Namespace(lab.Name, m.Name)) {
+	if !made(Namespace(lab.Name, m.Name)) {
 		return false, nil
 	}
 	have, err := links(ctx, fabricNS(lab.Name), "type", "bridge_slave")
@@ -267,6 +272,13 @@ func fabricNS(lab string) string { return Namespace(lab, topology.Fabric) }
 func exists(namespace string) bool {
 	_, err := os.Lstat(namespaceDir + "/" + namespace)
 	return err == nil
+}
+
+// made reports whether a name is a namespace's. An `ip netns add` that was killed leaves a
+// file that is none.
+func made(namespace string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(namespaceDir+"/"+namespace, &fs) == nil && fs.Type == unix.NSFS_MAGIC
 }
 
 // onFabric is an address with the fabric's prefix length.
