@@ -86,6 +86,13 @@ func Within(namespace string, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The first thread would not end but stay there, and keep the namespace from
+			// going for as long as the process lives. While it is taken, another is used.
+			defer runtime.UnlockOSThread()
+			done <- Within(namespace, f)
+			return
+		}
 		ns, err := os.Open("/run/netns/" + namespace)
 		if err == nil {
 			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)

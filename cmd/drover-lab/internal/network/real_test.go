@@ -85,7 +85,7 @@ func TestEnsureGoesOnFromAnywhere(t *testing.T) {
 		{"this machine's link without address", [][]string{{"ip", "addr", "flush", "dev", link}, {"ip", "link", "set", link, "down"}}},
 		{"the mirror's namespace without its port", [][]string{{"ip", "-n", fabric, "link", "del", lab.Port(topology.Mirror, 0)}}},
 		{"the mirror's port without address", [][]string{{"ip", "-n", mirror, "addr", "flush", "dev", "eth0"}, {"ip", "-n", mirror, "link", "set", "eth0", "down"}}},
-		{"a fabric that ip was killed at", [][]string{{"ip", "netns", "del", fabric}, {"touch", namespaceDir + "/" + fabric}}},
+		{"a fabric that ip was killed at", [][]string{{"ip", "link", "del", link}, {"ip", "netns", "del", fabric}, {"touch", namespaceDir + "/" + fabric}}},
 		{"a mirror's namespace that ip was killed at", [][]string{{"ip", "netns", "del", mirror}, {"touch", namespaceDir + "/" + mirror}}},
 		{"no table of cuts", [][]string{{"ip", "netns", "exec", fabric, "nft", "flush", "ruleset"}}},
 	} {
