@@ -22,7 +22,7 @@ import (
 // else.
 func (c *cluster) roomIsWhatIsPlaced(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	sets, orders := 1, []int{r.IntN(3)}
+	sets, orders := 1, []int{0, 1 + r.IntN(2)} // the first is the worst
 	if labkit.Soak() {
 		sets, orders = 15, []int{0, 1, 2} // each with a node and without it
 	}
