@@ -50,7 +50,7 @@ type Lock struct {
 	session *Session
 	held    *lock.Held
 	run     history.Run
-	begun   chan struct{} // closed when the masters were told that it has begun
+	begun   <-chan struct{} // closed when the masters were told; nil until it begins
 }
 
 var errNotLocked = errors.New("nothing is changed without the fleet's lock, and this run has not taken it")
@@ -88,24 +88,31 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{Fresh: held.Fresh, session: s, held: held, begun: make(chan struct{})}
 	s.holding = held
 	for _, c := range s.conns {
 		s.fence(c)
 	}
-	l.run = history.Run{
+	return &Lock{Fresh: held.Fresh, session: s, held: held, run: history.Run{
 		SchemaVersion: 1, Run: me.Run, Epoch: held.Epoch, Owner: me.Owner, Command: r.Reason,
-		Inventory: me.Inventory, Began: me.Since, Outcome: history.Begun, Gone: s.toGo(), Leaving: s.departing(),
-	}
-	told := s.those(held.Masters()) // the session may look again meanwhile
-	go func() {                     // nobody waits for it but Release
-		defer close(l.begun)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockLimit)
+		Inventory: me.Inventory, Began: me.Since, Outcome: history.Begun,
+	}}, nil
+}
+
+// begin has the masters remember that the run begins with what it is to do. One that
+// comes to nothing under the lock is not remembered: whoever reads what runs were at
+// would take what it was to do for done, or for ended.
+func (l *Lock) begin() {
+	l.run.Gone, l.run.Leaving = l.session.toGo(), l.session.departing()
+	told := l.session.those(l.held.Masters())
+	begun := make(chan struct{})
+	l.begun = begun
+	go func() { // Release waits for it
+		defer close(begun)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.held.Context()), lockLimit)
 		defer cancel()
 		// What a master does not remember keeps nothing from being done.
 		_ = eachOf(told, func(c *ssh.Conn) error { return history.Append(ctx, c, l.run) })
 	}()
-	return l, nil
 }
 
 // newRunID names a run.
@@ -173,7 +180,8 @@ func (l *Lock) Context() context.Context { return l.held.Context() }
 // Masters are those that have the lock.
 func (l *Lock) Masters() []string { return l.held.Masters() }
 
-// Release gives the lock back, and has the masters remember how the run ended.
+// Release gives the lock back, and has the masters remember how a run ended that
+// began.
 func (l *Lock) Release(outcome Outcome) {
 	l.release(outcome, l.session.wiped)
 }
@@ -181,9 +189,21 @@ func (l *Lock) Release(outcome Outcome) {
 // release does it where a reset has left something to give back: from hosts that
 // were wiped the last traces go as well, of the lock itself.
 func (l *Lock) release(outcome Outcome, wiped []string) {
-	<-l.begun
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.held.Context()), lockLimit)
 	defer cancel()
+	if l.begun != nil { // else it came to nothing
+		<-l.begun
+		l.remember(ctx, outcome, wiped)
+	}
+	l.held.Settle()
+	if l.held.Check() == nil { // else what is there may be another's
+		_ = eachOf(l.session.those(wiped), func(c *ssh.Conn) error { return reset.Forget(ctx, c) })
+	}
+	l.held.Release(ctx)
+}
+
+// remember has the masters that are left remember how the run ended.
+func (l *Lock) remember(ctx context.Context, outcome Outcome, wiped []string) {
 	r := l.run
 	r.Ended, r.Outcome, r.Changes = l.session.options.Now(), outcome.Kind, outcome.Changes
 	if r.Outcome == "" {
@@ -194,11 +214,6 @@ func (l *Lock) release(outcome Outcome, wiped []string) {
 	r.Gone = l.session.went(outcome, wiped)
 	left := slices.DeleteFunc(l.held.Masters(), func(m string) bool { return slices.Contains(wiped, m) })
 	_ = eachOf(l.session.those(left), func(c *ssh.Conn) error { return history.Append(ctx, c, r) })
-	l.held.Settle()
-	if l.held.Check() == nil { // else what is there may be another's
-		_ = eachOf(l.session.those(wiped), func(c *ssh.Conn) error { return reset.Forget(ctx, c) })
-	}
-	l.held.Release(ctx)
 }
 
 // lockLimit bounds what is done when a run is over.
@@ -301,6 +316,7 @@ func BreakLock(ctx context.Context, c *inventory.Cluster, o Options, seen LockSt
 	if err != nil {
 		return nil, err
 	}
+	l.begin()
 	untold = maps.Clone(s.Away)
 	for _, name := range slices.Sorted(maps.Keys(s.conns)) {
 		if err := s.conns[name].Outrun(l.Context()); err != nil {

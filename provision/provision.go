@@ -205,7 +205,7 @@ func (s *Session) Plan(ctx context.Context) (plan.Plan, error) {
 // It ends when the lock is lost.
 func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 	s, ctx := l.session, l.held.Context()
-	if len(l.run.Leaving) > 0 {
+	if l.begin(); len(l.run.Leaving) > 0 {
 		<-l.begun // who goes on with this run may find them by that alone
 	}
 	s.access.Open() // from here on there is a cluster to ask

@@ -68,6 +68,7 @@ func (r *Reset) shown() string {
 // an API to ask about it, and the BIG-IPs' side last. When ctx ends nothing more is
 // begun, and what is under way has the grace to end.
 func (r *Reset) Run(l *Lock, sink report.Sink) error {
+	l.begin()
 	r.neighbours = r.session.neighbours(l.run.Run, l.run.Command, sink)
 	err := r.carryOut(l.Context(), sink)
 	l.release(OutcomeOfError(l.Context(), err), r.wiped)

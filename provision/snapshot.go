@@ -37,6 +37,7 @@ func TakeSnapshot(ctx context.Context, c *inventory.Cluster, o Options, r LockRe
 	if err != nil {
 		return Snapshot{}, err
 	}
+	l.begin()
 	out, err := s.takeSnapshot(l.Context(), to)
 	l.Release(OutcomeOfError(l.Context(), err))
 	return out, err

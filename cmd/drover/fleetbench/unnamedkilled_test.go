@@ -127,7 +127,9 @@ func TestWhatOthersLeaveOfANodeIsNotTakenForReset(t *testing.T) {
 	killedAt(t, f, hosttest.Fault{Match: "DELETE /api/v1/nodes/kube-node-2", When: hosttest.After}, command...)
 	f.Run(fleettest.Pod{Namespace: "web", Name: "web-a", Node: "kube-node-2", Set: "web"})
 	forgetHistory(f)
-	says(t, said(t, f, 1, command...), "neither the inventory nor the cluster knows its address", "--unreachable")
+	for range 2 { // a run that was refused is not one that was at it
+		says(t, said(t, f, 1, command...), "neither the inventory nor the cluster knows its address", "--unreachable")
+	}
 	says(t, said(t, f, 0, append(command, "--unreachable")...), "cluster/node:kube-node-2  deleted", "is removed without being reset")
 }
 

@@ -70,7 +70,7 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 	var held *provision.Lock
 	letGo := func() {
 		if held != nil {
-			held.Release(provision.OutcomeOf(report.Report{}))
+			held.Release(provision.Outcome{})
 		}
 		held = nil
 	}
