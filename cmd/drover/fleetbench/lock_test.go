@@ -295,17 +295,5 @@ func TestWhatAnotherRunIsAtIsNotInTheWay(t *testing.T) {
 
 // heldMeanwhile has the fleet's lock have been held by a run that has ended.
 func heldMeanwhile(master *fleettest.Host) {
-	const dir = "/var/lib/drover/lock/"
-	master.Machine.Edit(func(s *hosttest.State) {
-		top, last := 0, ""
-		for name := range s.Files {
-			var n int
-			if _, err := fmt.Sscanf(name, dir+"%d.drover", &n); err == nil && n > top {
-				top, last = n, name
-			}
-		}
-		claim := s.Files[last]
-		claim.Content += "\nreleased=1\n"
-		s.Files[fmt.Sprintf(dir+"%d.drover", top+1)] = claim
-	})
+	master.Machine.Edit(heldSince)
 }

@@ -109,7 +109,7 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			letGo()
 			return nil, p, err
 		}
-		if held.Fresh {
+		if held.Fresh && !moved { // else it was looked at while another had it
 			return held, p, nil
 		}
 		again, same, err := lookAgain(held, s, p)

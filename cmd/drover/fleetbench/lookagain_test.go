@@ -1,0 +1,63 @@
+package fleetbench
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/droverctl/drover/provision/fleettest"
+	"github.com/droverctl/drover/provision/host/hosttest"
+)
+
+// topClaim is a master's claim of the fleet's lock of the highest epoch.
+func topClaim(s *hosttest.State) (file string, epoch int) {
+	for name := range s.Files {
+		var n int
+		if _, err := fmt.Sscanf(name, "/var/lib/drover/lock/%d.drover", &n); err == nil && n > epoch {
+			file, epoch = name, n
+		}
+	}
+	return file, epoch
+}
+
+// heldSince adds the claim of a run that has held the fleet's lock and given it back.
+func heldSince(s *hosttest.State) {
+	file, epoch := topClaim(s)
+	claim := s.Files[file]
+	claim.Content += "\nreleased=1\n"
+	s.Files[fmt.Sprintf("/var/lib/drover/lock/%d.drover", epoch+1)] = claim
+}
+
+// notGivenBack has masters not have heard that the last run gave the lock back. It has
+// ended, and was on this machine.
+func notGivenBack(t *testing.T, f *fleettest.Fleet, masters ...string) {
+	t.Helper()
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease := fmt.Sprintf("ttl=3600\nboot=%s\ngranted=0\nuntil=99999999999", strings.TrimSpace(string(boot)))
+	for _, name := range masters {
+		f.Host(name).Machine.Edit(func(s *hosttest.State) {
+			file, _ := topClaim(s)
+			claim := s.Files[file]
+			claim.Content = strings.Replace(claim.Content, "released=1", lease, 1)
+			s.Files[file] = claim
+		})
+	}
+}
+
+// A run that was killed while it gave the lock back has given it back on some masters and
+// holds it on others. Who comes after it is asked all the same, and looks for what is in
+// the way.
+func TestALockHalfGivenBack(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3, Nodes: 2})
+	notGivenBack(t, f, "kube-master-1", "kube-master-3")
+	out := said(t, f, 1, "node", "remove", "kube-node-2")
+	says(t, out, "another run is at work", "Only its name is taken for a yes", "not applied: the answer was not the cluster's name")
+	if f.Nodes()["kube-node-2"] != "" || len(f.Nodes()) != 5 {
+		t.Errorf("Nodes: %v", f.Nodes())
+	}
+}
