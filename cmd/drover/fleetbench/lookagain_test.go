@@ -29,6 +29,19 @@ func heldSince(s *hosttest.State) {
 	s.Files[fmt.Sprintf("/var/lib/drover/lock/%d.drover", epoch+1)] = claim
 }
 
+// heldBeforeTaken has something happen under somebody else's lock between a drover's look
+// and when it takes the lock.
+func heldBeforeTaken(f *fleettest.Fleet, what func()) {
+	first := true
+	f.Host("kube-master-1").Machine.Precede("drover-lock", func(s *hosttest.State, c hosttest.Call) {
+		if first && c.Argv[1] == "take" {
+			first = false
+			heldSince(s)
+			what()
+		}
+	})
+}
+
 // notGivenBack has masters not have heard that the last run gave the lock back. It has
 // ended, and was on this machine.
 func notGivenBack(t *testing.T, f *fleettest.Fleet, masters ...string) {
@@ -59,5 +72,30 @@ func TestALockHalfGivenBack(t *testing.T) {
 	says(t, out, "another run is at work", "Only its name is taken for a yes", "not applied: the answer was not the cluster's name")
 	if f.Nodes()["kube-node-2"] != "" || len(f.Nodes()) != 5 {
 		t.Errorf("Nodes: %v", f.Nodes())
+	}
+}
+
+// What came to be in the way while somebody else had the lock is in the way.
+func TestWhatIsInTheWaySinceTheLook(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	f.Run(fleettest.Pod{Namespace: "db", Name: "db-0", Node: "kube-node-1", Set: "db"})
+	heldBeforeTaken(f, func() { f.Budget("db", "keep", "db", 0) })
+	says(t, said(t, f, 1, "node", "drain", "kube-node-1", "--auto-approve", "--timeout", "5s"), "not drained, and nothing was touched:", "db/keep")
+	if f.Nodes()["kube-node-1"] != "" {
+		t.Errorf("Nodes: %v", f.Nodes())
+	}
+}
+
+// Who has said yes is not asked again for the same.
+func TestOneQuestionWhileOthersHoldTheLock(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	heldBeforeTaken(f, func() {})
+	c := f.Command(drover, "node", "drain", "kube-node-1")
+	c.Stdin = strings.NewReader("fleet\n")
+	out, err := c.CombinedOutput()
+	if n := strings.Count(string(out), "Only its name"); err != nil || n != 1 {
+		t.Errorf("%v, asked %d times:\n%s", err, n, out)
 	}
 }

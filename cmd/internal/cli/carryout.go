@@ -80,7 +80,7 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 		}
 		return err
 	}
-	unasked := yes || approved != nil
+	agreed := yes || approved != nil
 	for shown := false; ; {
 		err := a.nobodyGoes(p)
 		if err == nil && !shown {
@@ -101,7 +101,8 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			a.view.Note("another run is at work, or was since this one has looked: this one looks again after it")
 			err = take()
 		case err == nil:
-			if err = a.confirm(ctx, s, unasked); err == nil {
+			if err = a.confirm(ctx, s, agreed); err == nil {
+				agreed = true
 				err = take()
 			}
 		}
@@ -120,13 +121,12 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			letGo()
 			return nil, p, err
 		}
-		if p = again; same && !moved {
-			return held, p, nil
-		}
-		if shown = same; !same {
+		p, shown = again, same
+		if !same {
 			a.view.Note("another run has changed something in the meantime: this is what there is to do now")
+			agreed = yes || approved != nil
 		}
-		if held.Fresh = true; !unasked {
+		if held.Fresh = true; !agreed {
 			letGo() // nobody is kept waiting by a question
 		}
 	}
