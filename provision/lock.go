@@ -58,14 +58,21 @@ var errNotLocked = errors.New("nothing is changed without the fleet's lock, and 
 // Moved reports whether somebody else holds the fleet's lock, or has held it since the
 // look, so that the look may have come upon half of a change. It changes nothing.
 func (s *Session) Moved(ctx context.Context) bool {
-	seen, now := lock.See(s.claims()...), s.fleet(0).Show(ctx)
-	return now.Held || now.Entry.Epoch > seen.Epoch || seen.Held && now.Entry.Released && s.holding == nil
+	had, now := s.had(), s.fleet(0).Show(ctx)
+	return now.Held || now.Entry.Epoch > had.Epoch || had.Held && now.Entry.Released
+}
+
+// had is who had the lock at the look. When that was this run, nobody else had.
+func (s *Session) had() lock.Seen {
+	seen := lock.See(s.claims()...)
+	seen.Held = seen.Held && (s.holding == nil || s.holding.Epoch != seen.Epoch)
+	return seen
 }
 
 // Lock takes the fleet's lock, or says who holds it. From then on the session's
 // changes are under it; it has to be released.
 func (s *Session) Lock(ctx context.Context, r LockRequest) (*Lock, error) {
-	return s.lock(ctx, r, lock.See(s.claims()...))
+	return s.lock(ctx, r, s.had())
 }
 
 // claims are the texts that the look brought of the masters' claims.

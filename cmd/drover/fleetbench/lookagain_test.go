@@ -99,3 +99,22 @@ func TestOneQuestionWhileOthersHoldTheLock(t *testing.T) {
 		t.Errorf("%v, asked %d times:\n%s", err, n, out)
 	}
 }
+
+// While somebody is asked the lock is free. When nobody else had it meanwhile, all is as
+// it was, and is not looked at once more.
+func TestOwnLockGivenBackForAQuestion(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Settings = "kubelet { max_pods = 50 }\n"
+	f.Add(0)
+	notGivenBack(t, f, "kube-master-1")
+	surveys := 0
+	f.Host("kube-node-1").Machine.Precede("# drover survey", func(*hosttest.State, hosttest.Call) { surveys++ })
+	c := f.Command(drover, "apply")
+	c.Stdin = strings.NewReader("fleet\n")
+	out, err := c.CombinedOutput()
+	if err != nil || surveys != 1 {
+		t.Errorf("%v, looked %d times for what is in the way:\n%s", err, surveys, out)
+	}
+	says(t, string(out), "another run is at work", "done: ")
+}
