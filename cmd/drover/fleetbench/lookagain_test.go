@@ -118,3 +118,27 @@ func TestOwnLockGivenBackForAQuestion(t *testing.T) {
 	}
 	says(t, string(out), "another run is at work", "done: ")
 }
+
+// A host that is away when it is looked again under the lock is told of, and why.
+func TestAHostThatIsAwaySinceTheLook(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	f.Settings = "kubelet { max_pods = 50 }\n"
+	f.Add(0)
+	heldBeforeTaken(f, func() { f.PowerOff("kube-node-2") })
+	out := said(t, f, 69, "apply", "--auto-approve")
+	says(t, out, "this is what there is to do now", "kube-node-2 is left out: ")
+	if n := strings.Count(out, "kube-node-2 is left out: "); n != 1 {
+		t.Errorf("it says so %d times:\n%s", n, out)
+	}
+}
+
+// So is what that makes of what is to be done: a node that is removed without being reset.
+func TestAWarningOfTheSecondLook(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 2})
+	f.DropKnown("kube-node-2")
+	heldBeforeTaken(f, func() { f.PowerOff("kube-node-2") })
+	out := said(t, f, 0, "node", "remove", "kube-node-2", "--auto-approve", "--unreachable")
+	says(t, out, "this is what there is to do now", "kube-node-2 is removed without being reset")
+}

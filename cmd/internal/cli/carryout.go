@@ -113,8 +113,10 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 		if held.Fresh && !moved { // else it was looked at while another had it
 			return held, p, nil
 		}
+		away, warnings := s.Away, s.Warnings
 		again, same, err := lookAgain(held, s, p)
 		if err == nil {
+			a.warnSince(s, away, warnings)
 			err = approved.covers(again)
 		}
 		if err != nil {
@@ -155,6 +157,19 @@ func lookAgain(held *provision.Lock, s *provision.Session, p plan.Plan) (again p
 	}
 	drift, err := plan.Drift(p, again)
 	return again, len(drift) == 0, err
+}
+
+// warnSince tells what could not be looked at, and what somebody should know, as far as
+// the look before has not told it.
+func (a *app) warnSince(s *provision.Session, away map[string]error, warnings []string) {
+	now := maps.Clone(s.Away)
+	maps.DeleteFunc(now, func(name string, _ error) bool { return away[name] != nil })
+	a.view.Away("is left out", now)
+	for _, w := range s.Warnings {
+		if !slices.Contains(warnings, w) {
+			a.view.Warn("%s", w)
+		}
+	}
 }
 
 // orElse is an error, or what comes when there is none.
