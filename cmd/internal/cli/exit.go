@@ -91,7 +91,7 @@ func exitCode(ctx context.Context, err error) int {
 		return 128 + int(signal.Signal)
 	case errors.As(err, &own):
 		return own.code
-	case errors.As(err, &cut) && len(cut.Hosts) > 0:
+	case errors.As(err, &cut) && len(cut.Hosts) > 0 && !errors.As(err, &lost):
 		return exitUnreachable
 	case errors.As(err, &late):
 		return exitError

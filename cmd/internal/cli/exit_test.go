@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/droverctl/drover/inventory/diag"
+	"github.com/droverctl/drover/provision"
 	"github.com/droverctl/drover/provision/host"
 )
 
@@ -32,6 +33,9 @@ func TestExitCode(t *testing.T) {
 		{context.Background(), diag.Problems{{Summary: "x"}}, 65},
 		{context.Background(), fmt.Errorf("x: %w", &host.UnreachableError{Host: "h", Err: errors.New("x")}), 69},
 		{context.Background(), errors.Join(&host.UnreachableError{Host: "h", Err: errors.New("x")}, &host.AuthError{Host: "i", Err: errors.New("x")}), 77},
+		// Whoever loses the lock while it looks again has lost the lock.
+		{context.Background(), &provision.LookCutError{Cause: &provision.LockLostError{Why: "x"}, Hosts: []string{"h"}}, 75},
+		{context.Background(), &provision.LookCutError{Cause: &DeadlineError{}, Hosts: []string{"h"}}, 69},
 		{stopped(syscall.SIGINT), context.Canceled, 130},
 		{stopped(syscall.SIGTERM), fmt.Errorf("x: %w", context.Canceled), 143},
 		{stopped(syscall.SIGTERM), nil, 0}, // it was done before the signal could stop it
