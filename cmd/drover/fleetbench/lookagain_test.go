@@ -3,6 +3,7 @@ package fleetbench
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -141,4 +142,31 @@ func TestAWarningOfTheSecondLook(t *testing.T) {
 	heldBeforeTaken(f, func() { f.PowerOff("kube-node-2") })
 	out := said(t, f, 0, "node", "remove", "kube-node-2", "--auto-approve", "--unreachable")
 	says(t, out, "this is what there is to do now", "kube-node-2 is removed without being reset")
+}
+
+// What another run is at makes no saved plan another than what there is to do.
+func TestASavedPlanWhileAnotherIsAtWork(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 1, Nodes: 1})
+	f.Settings = "kubelet { max_pods = 50 }\n"
+	f.Add(0)
+	saved := filepath.Join(t.TempDir(), "plan.json")
+	said(t, f, 2, "plan", "--out", saved)
+	notGivenBack(t, f, "kube-master-1")
+	const name = "/etc/sysctl.d/99-zz-drover.conf"
+	node := f.Host("kube-node-1").Machine
+	was := node.State().Files[name]
+	node.Edit(func(s *hosttest.State) {
+		half := was
+		half.Content = "half"
+		s.Files[name] = half
+	})
+	f.Host("kube-master-1").Machine.Precede("drover-lock", func(_ *hosttest.State, c hosttest.Call) {
+		if c.Argv[1] == "take" {
+			node.Edit(func(s *hosttest.State) { s.Files[name] = was })
+		}
+	})
+	says(t, said(t, f, 0, "apply", saved), "another run is at work", "done: ")
+	// Where nobody else is, it is another.
+	says(t, said(t, f, 1, "apply", saved), "is not what there is to do now, so nothing was touched")
 }

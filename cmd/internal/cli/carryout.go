@@ -31,9 +31,6 @@ func (f *runFlags) add(c *cobra.Command) {
 
 // carryOut shows a plan, asks, and does it under the lock.
 func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, run runFlags) error {
-	if err := approved.covers(p); err != nil {
-		return err
-	}
 	if a.nonInteractive && !run.yes {
 		switch s.Task().Verb {
 		case "", provision.NodeAdd: // as the inventory says, and nobody goes
@@ -82,7 +79,11 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 	}
 	agreed := yes || approved != nil
 	for shown := false; ; {
-		err := a.nobodyGoes(p)
+		err := approved.covers(p)
+		moved := err != nil && held == nil && s.Moved(ctx)
+		if err == nil {
+			err = a.nobodyGoes(p)
+		}
 		if err == nil && !shown {
 			err = a.view.Plan(p, view.Text)
 		}
@@ -91,7 +92,7 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			return nil, p, nil
 		}
 		// What another run is at would look like something in the way.
-		moved := err == nil && held == nil && s.Moved(ctx)
+		moved = moved || err == nil && held == nil && s.Moved(ctx)
 		if err == nil && !moved {
 			err = a.inTheWay(ctx, s, p)
 			moved = err != nil && held == nil && s.Moved(ctx)
