@@ -98,7 +98,7 @@ func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, app
 			moved = err != nil && held == nil && s.Moved(ctx)
 		}
 		switch {
-		case moved:
+		case moved && (agreed || !a.nonInteractive): // else nobody needs to wait for that
 			a.view.Note("another run is at work, or was since this one has looked: this one looks again after it")
 			err = take()
 		case err == nil:
