@@ -30,7 +30,7 @@ import (
 )
 
 // Lock takes the fleet's lock for the reset. When others may have changed something
-// since it was looked up, it is looked up anew, and has to be the same.
+// since it was looked up, it is looked up anew, and has to be the same, and still allowed.
 func (r *Reset) Lock(ctx context.Context, req LockRequest) (*Lock, error) {
 	l, err := r.session.Lock(ctx, req)
 	if err != nil || l.Fresh {
@@ -43,6 +43,8 @@ func (r *Reset) Lock(ctx context.Context, req LockRequest) (*Lock, error) {
 		*r = again
 		if is := r.shown(); is != was {
 			err = errors.New("nothing was removed: another drover changed what there is to remove in the meantime: run it again and look at it")
+		} else {
+			err = r.quorumRefusal(l.Context())
 		}
 	}
 	if err != nil {

@@ -170,3 +170,13 @@ func TestASavedPlanWhileAnotherIsAtWork(t *testing.T) {
 	// Where nobody else is, it is another.
 	says(t, said(t, f, 1, "apply", saved), "is not what there is to do now, so nothing was touched")
 }
+
+// A reset that would cost etcd its quorum by now is refused before anything is begun.
+func TestAResetThatCostsTheQuorumSinceTheLook(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3, Nodes: 1})
+	heldBeforeTaken(f, func() { f.StopEtcd("kube-master-2") })
+	out := said(t, f, 1, "reset", "kube-master-3", "--confirm=fleet")
+	says(t, out, "not reset: etcd would lose its quorum")
+	saysNot(t, out, "a snapshot of etcd is kept")
+}
