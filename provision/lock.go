@@ -96,9 +96,7 @@ func (s *Session) lock(ctx context.Context, r LockRequest, seen lock.Seen) (*Loc
 		return nil, err
 	}
 	s.holding = held
-	for _, c := range s.conns {
-		s.fence(c)
-	}
+	s.fenceAll()
 	return &Lock{Fresh: held.Fresh, session: s, held: held, run: history.Run{
 		SchemaVersion: 1, Run: me.Run, Epoch: held.Epoch, Owner: me.Owner, Command: r.Reason,
 		Inventory: me.Inventory, Began: me.Since, Outcome: history.Begun,
@@ -168,6 +166,13 @@ func (s *Session) fence(c *ssh.Conn) {
 		Epoch: held.Epoch, Check: held.Check, Bare: isBigIP(s.Cluster, c.Name()),
 		Outrun: func(err error) { held.Lost(err.Error()) },
 	})
+}
+
+// fenceAll puts all connections under it.
+func (s *Session) fenceAll() {
+	for _, c := range s.conns {
+		s.fence(c)
+	}
 }
 
 // permit is asked before anything is written to the API or to etcd.
@@ -261,10 +266,8 @@ func (s *Session) Again(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	for _, c := range s.conns { // some may be new
-		if s.holding != nil {
-			s.fence(c)
-		}
+	if s.holding != nil {
+		s.fenceAll() // some may be new
 	}
 	return nil
 }

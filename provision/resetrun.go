@@ -41,6 +41,7 @@ func (r *Reset) Lock(ctx context.Context, req LockRequest) (*Lock, error) {
 	if err = again.plan(l.Context()); err == nil {
 		r.letGo()
 		*r = again
+		r.session.fenceAll() // some may be new
 		if is := r.shown(); is != was {
 			err = errors.New("nothing was removed: another drover changed what there is to remove in the meantime: run it again and look at it")
 		} else {

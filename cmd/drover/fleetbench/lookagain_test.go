@@ -180,3 +180,27 @@ func TestAResetThatCostsTheQuorumSinceTheLook(t *testing.T) {
 	says(t, out, "not reset: etcd would lose its quorum")
 	saysNot(t, out, "a snapshot of etcd is kept")
 }
+
+// What a reset does on a master that it has reached at its second look only is under the
+// lock as all else is.
+func TestAMasterThatIsBackSinceTheLook(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3, Nodes: 1})
+	back, other := f.Host("kube-master-1"), f.Host("kube-master-2").Machine
+	back.Server.Vanish(true)
+	other.Inject(hosttest.Fault{Match: "drover-etcd-snapshot", Do: hosttest.Fail})
+	first := true
+	other.Precede("drover-lock", func(s *hosttest.State, c hosttest.Call) {
+		if first && c.Argv[1] == "take" {
+			first = false
+			heldSince(s)
+			back.Server.Vanish(false)
+		}
+	})
+	says(t, said(t, f, 0, "reset", "kube-master-3", "--confirm=fleet"), "a snapshot of etcd is kept on kube-master-1")
+	for _, op := range back.Machine.Ops() {
+		if op.Argv[0] == "drover-etcd-snapshot" && !strings.Contains(op.Line, " drover-guard ") {
+			t.Errorf("under no lock: %s", op.Line)
+		}
+	}
+}
