@@ -10,7 +10,7 @@ import (
 // traces are what a reset takes away, in the order in which it is told.
 var traces = []struct{ kind, noun string }{
 	{"unit", "unit"}, {"component", "component"}, {"file", "file"}, {"data", "data path"},
-	{"container", "pod"}, {"mount", "mount"}, {"network", "network trace"}, {"note", "note"}, {"lock", "trace of runs"},
+	{"container", "pod"}, {"mount", "mount"}, {"network", "network trace"}, {"note", "note"}, {"lock", "run trace"},
 }
 
 // Reset shows what would be taken away.
