@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/droverctl/drover/cmd/internal/view"
 	"github.com/droverctl/drover/provision"
 	"github.com/droverctl/drover/provision/plan"
 	"github.com/droverctl/drover/provision/report"
@@ -37,7 +36,7 @@ func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, a
 			run.yes = true
 		}
 	}
-	held, p, err := a.settle(ctx, s, p, approved, run.yes, run.lock)
+	held, p, err := a.settle(ctx, s, p, approved, run)
 	if err != nil || held == nil {
 		return orElse(err, func() error { return outcome(s, p, false) })
 	}
@@ -58,119 +57,6 @@ func (a *app) carryOut(ctx context.Context, s *provision.Session, p plan.Plan, a
 		return code
 	}
 	return err
-}
-
-// settle shows the plan, asks, and takes the lock; when somebody may have changed
-// something in between, it does so until what was agreed to is what there is to do.
-// No lock and no error: there is nothing to do.
-func (a *app) settle(ctx context.Context, s *provision.Session, p plan.Plan, approved *approval, yes bool, flags lockFlags) (*provision.Lock, plan.Plan, error) {
-	var held *provision.Lock
-	letGo := func() {
-		if held != nil {
-			held.Release(provision.Outcome{})
-		}
-		held = nil
-	}
-	take := func() (err error) {
-		if held == nil {
-			held, err = s.Lock(ctx, a.lockRequest(flags))
-		}
-		return err
-	}
-	agreed := yes || approved != nil
-	for shown := false; ; {
-		err := approved.covers(p)
-		moved := err != nil && held == nil && s.Moved(ctx)
-		if err == nil {
-			err = a.nobodyGoes(p)
-		}
-		if err == nil && !shown {
-			err = a.view.Plan(p, view.Text)
-		}
-		if err == nil && len(p.Pending()) == 0 {
-			letGo()
-			return nil, p, nil
-		}
-		// What another run is at would look like something in the way.
-		moved = moved || err == nil && held == nil && s.Moved(ctx)
-		if err == nil && !moved {
-			err = a.inTheWay(ctx, s, p)
-			moved = err != nil && held == nil && s.Moved(ctx)
-		}
-		switch {
-		case moved && (agreed || !a.nonInteractive): // else nobody needs to wait for that
-			a.view.Note("another run is at work, or was since this one has looked: this one looks again after it")
-			err = take()
-		case err == nil:
-			if err = a.confirm(ctx, s, agreed); err == nil {
-				agreed = true
-				err = take()
-			}
-		}
-		if err != nil {
-			letGo()
-			return nil, p, err
-		}
-		if held.Fresh && !moved { // else it was looked at while another had it
-			return held, p, nil
-		}
-		away, warnings := s.Away, s.Warnings
-		again, same, err := lookAgain(held, s, p)
-		if err == nil {
-			a.warnSince(s, away, warnings)
-			err = approved.covers(again)
-		}
-		if err != nil {
-			letGo()
-			return nil, p, err
-		}
-		p, shown = again, same
-		if !same {
-			a.view.Note("another run has changed something in the meantime: this is what there is to do now")
-			agreed = yes || approved != nil
-		}
-		if held.Fresh = true; !agreed {
-			letGo() // nobody is kept waiting by a question
-		}
-	}
-}
-
-// inTheWay is what keeps a plan from being carried out, nil when nothing does.
-func (a *app) inTheWay(ctx context.Context, s *provision.Session, p plan.Plan) error {
-	err := refusal(ctx, s)
-	if err == nil {
-		err = a.holds(ctx, s, p)
-	}
-	if err == nil {
-		err = a.clear(ctx, s, p)
-	}
-	return err
-}
-
-// lookAgain looks and plans anew under the lock, and tells whether that makes the
-// same plan.
-func lookAgain(held *provision.Lock, s *provision.Session, p plan.Plan) (again plan.Plan, same bool, err error) {
-	if err := s.Again(held.Context()); err != nil {
-		return p, false, err
-	}
-	if again, err = s.Plan(held.Context()); err != nil {
-		return p, false, err
-	}
-	drift, err := plan.Drift(p, again)
-	return again, len(drift) == 0, err
-}
-
-// warnSince tells what could not be looked at, and what somebody should know, as far as
-// the look before has not told it.
-func (a *app) warnSince(s *provision.Session, away map[string]error, warnings []string) {
-	now := maps.Clone(s.Away)
-	maps.DeleteFunc(now, func(name string, _ error) bool { return away[name] != nil })
-	a.view.Away("is left out", now)
-	for _, w := range s.Warnings {
-		if !slices.Contains(warnings, w) {
-			a.view.Warn("%s", w)
-		}
-	}
 }
 
 // orElse is an error, or what comes when there is none.
