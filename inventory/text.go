@@ -162,7 +162,7 @@ func (b *block) memory(name string, dst *Bytes) {
 	}
 }
 
-func (b *block) quantity(name string, units map[string]float64) (int64, bool) {
+func (b *block) quantity(name string, units map[string]int64) (int64, bool) {
 	var text string
 	if !b.text(name, &text) {
 		return 0, false

@@ -2,7 +2,7 @@ package inventory
 
 import (
 	"fmt"
-	"math"
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -34,20 +34,25 @@ func ParseWorkload(text string) (Workload, error) {
 	return Workload{Name: name, Replicas: n, CPU: MilliCPU(cpu), Memory: Bytes(memory)}, nil
 }
 
-func cpuUnits() map[string]float64 { return map[string]float64{"m": 1, "": 1000} }
+func cpuUnits() map[string]int64 { return map[string]int64{"m": 1, "": 1000} }
 
-func memoryUnits() map[string]float64 {
-	return map[string]float64{
+func memoryUnits() map[string]int64 {
+	return map[string]int64{
 		"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
 	}
 }
 
 // quantity is a whole number above zero of the smallest unit.
-func quantity(text string, units map[string]float64) (int64, bool) {
+func quantity(text string, units map[string]int64) (int64, bool) {
 	digits := strings.TrimRight(text, "kmKMGTi")
-	n, err := strconv.ParseFloat(digits, 64)
 	unit, known := units[text[len(digits):]]
-	whole := n * unit
-	return int64(whole), err == nil && known && strings.Trim(digits, "0123456789.") == "" &&
-		whole > 0 && whole < 1<<53 && whole == math.Trunc(whole)
+	if !known || strings.Trim(digits, "0123456789.") != "" {
+		return 0, false
+	}
+	n, ok := new(big.Rat).SetString(digits) // of 2.01 a float has a little less
+	if !ok {
+		return 0, false
+	}
+	n.Mul(n, new(big.Rat).SetInt64(unit))
+	return n.Num().Int64(), n.IsInt() && n.Sign() > 0 && n.Num().IsInt64() && n.Num().Int64() < 1<<53
 }
