@@ -102,7 +102,15 @@ func (in Inputs) share(id string, warnAt float64, look func(d Disk) (free, all i
 		if len(worst) == 0 {
 			return verdict{}, false
 		}
-		return slices.MinFunc(worst, func(a, b verdict) int { return cmp.Compare(a.near, b.near) }), true
+		return slices.MinFunc(worst, func(a, b verdict) int {
+			switch {
+			case a.status == b.status:
+				return cmp.Compare(a.near, b.near)
+			case worse(a.status, b.status) == a.status:
+				return -1
+			}
+			return 1
+		}), true
 	})
 }
 

@@ -221,6 +221,7 @@ func tier1Rows() []row1 {
 		{"9% ≥ 0: 100% is none", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": "100%"}}), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Warn},
 		{"9% of nodefs of one of which nothing is heard", three(1, on("n1", silent), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Fail},
 		{"40% = 40%", three(1, on("n1", free("/var/lib/kubelet", 40*testGiB))), "node-disk", "n1", Pass},
+		{"39% of nodefs < 40%, though imagefs is nearer to where the kubelet evicts", three(1, on("n1", free("/var/lib/kubelet", 39*testGiB)), on("n1", free("/var/lib/containerd", 41*testGiB))), "node-disk", "n1", Warn},
 		{"39% < 40%", three(1, on("n1", free("/var/lib/kubelet", 39*testGiB))), "node-disk", "n1", Warn},
 		{"9% ≥ 1% of the kubelet's", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": "1%"}}), on("n1", free("/var/lib/kubelet", 9*testGiB))), "node-disk", "n1", Warn},
 		{"19 GiB < 20Gi of the kubelet's", three(1, kubelet(inventory.Settings{"evictionHard": map[string]any{"nodefs.available": "20Gi"}}), on("n1", free("/var/lib/kubelet", 19*testGiB))), "node-disk", "n1", Fail},
