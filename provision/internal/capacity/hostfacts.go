@@ -55,13 +55,25 @@ type Amount struct {
 	Memory inventory.Bytes
 }
 
-func (a Amount) plus(b Amount) Amount { return Amount{a.CPU + b.CPU, a.Memory + b.Memory} }
+// plenty is more than any cluster has, and can be added to: what is asked for is counted
+// up to it.
+const plenty = 1 << 61
+
+func (a Amount) plus(b Amount) Amount {
+	return Amount{min(a.CPU+b.CPU, plenty), min(a.Memory+b.Memory, plenty)}
+}
 
 func (a Amount) minus(b Amount) Amount { return Amount{a.CPU - b.CPU, a.Memory - b.Memory} }
 
 // times is n of it.
 func (a Amount) times(n int) Amount {
-	return Amount{a.CPU * inventory.MilliCPU(n), a.Memory * inventory.Bytes(n)}
+	of := func(each int64) int64 {
+		if n > 0 && each > plenty/int64(n) {
+			return plenty
+		}
+		return each * int64(n)
+	}
+	return Amount{inventory.MilliCPU(of(int64(a.CPU))), inventory.Bytes(of(int64(a.Memory)))}
 }
 
 // holds reports whether b is no more than a.

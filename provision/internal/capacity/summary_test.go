@@ -41,3 +41,20 @@ func TestSilentHostHasNoRoom(t *testing.T) {
 		t.Error("what it was asked of has changed")
 	}
 }
+
+// More than can be counted is not less than nothing.
+func TestTooMuchIsAsked(t *testing.T) {
+	in := roomy(abc(), 3, declares(web(1_000_000, 64_000, 16<<40), inventory.Workload{Name: "db", Replicas: 1_000_000, CPU: 1, Memory: 16 << 40}))
+	in.Running, in.Pods = &Amount{1, 10 << 50}, nil
+	if s := Summarize(in, Fits{}); s.Declared.CPU != 64_001*1_000_000 || s.Declared.Memory != plenty {
+		t.Errorf("%+v", s.Declared)
+	}
+	if s := Summarize(WhatIf{Grow: 5000}.Suppose(in), Fits{}); s.Declared.CPU != 64_001*5_000_000_000 || s.Declared.Memory != plenty || s.Running.Memory != plenty {
+		t.Errorf("grown %+v; %+v run", s.Declared, s.Running)
+	}
+	for _, c := range headroom(in, Fits{}) {
+		if c.Status != Fail || c.weight <= 0 {
+			t.Errorf("%+v, weighs %g", c, c.weight)
+		}
+	}
+}

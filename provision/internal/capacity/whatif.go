@@ -102,7 +102,7 @@ func (w WhatIf) grow(in *Inputs) {
 		in.Pods[i].Running = atMost(in.Pods[i].Running, in.Pods[i].Replicas)
 	}
 	more := func(a Amount) Amount {
-		return Amount{inventory.MilliCPU(math.Ceil(float64(a.CPU) * w.Grow)), inventory.Bytes(math.Ceil(float64(a.Memory) * w.Grow))}
+		return Amount{inventory.MilliCPU(min(math.Ceil(float64(a.CPU)*w.Grow), plenty)), inventory.Bytes(min(math.Ceil(float64(a.Memory)*w.Grow), plenty))}
 	}
 	if in.Running != nil {
 		all := more(*in.Running)
