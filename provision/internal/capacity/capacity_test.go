@@ -214,6 +214,15 @@ func checkFields(t *testing.T, c Check) {
 	}
 }
 
+// What a fix tells to do is not warned of in turn.
+func TestMastersToUse(t *testing.T) {
+	for n, want := range map[int]string{4: "use 3 or 5 masters", 6: "use 5 or 7 masters", 8: "use at most 7 masters", 10: "use at most 7 masters"} {
+		if c := masterCount(sized(make([]string, n), 0))[0]; c.Status != Warn || !strings.HasPrefix(c.Fix, want) {
+			t.Errorf("%d masters: %s: %s", n, c.Status, c.Fix)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	checks := Tier0(sized([]string{"a", "a", "b"}, 90))
 	if got := Worst(checks); got != Fail {

@@ -19,10 +19,10 @@ func masterCount(c *inventory.Cluster) []Check {
 		status, fix = Warn, "use 3 masters where the cluster must survive the loss of one"
 	case n == 2:
 		status, fix = Fail, "use 1 or 3 masters: with 2, the loss of either stops the cluster"
-	case n%2 == 0:
-		status, fix = Warn, fmt.Sprintf("use %d or %d masters: an even number survives no more than one less", n-1, n+1)
 	case n > 7:
 		status, fix = Warn, "use at most 7 masters: each write waits for more than half of them"
+	case n%2 == 0:
+		status, fix = Warn, fmt.Sprintf("use %d or %d masters: an even number survives no more than one less", n-1, n+1)
 	}
 	return []Check{Check{
 		ID: "master-count", At: c.Where.At("masters").Ptr(),
