@@ -30,8 +30,11 @@ func Waive(checks []Check, c *inventory.Cluster, now time.Time, judged func(id s
 	checks = slices.Clone(checks)
 	var notes diag.Problems
 	for _, w := range c.Capacity.Waivers {
-		found, worst := false, Pass
+		found, worst, whole := false, Pass, Pass
 		for i, check := range checks {
+			if check.ID == w.Check && check.Subject == "" {
+				whole = worse(whole, check.Status)
+			}
 			if check.Status == Pass || !w.Covers(check.ID, check.Subject) {
 				continue
 			}
@@ -52,6 +55,11 @@ func Waive(checks []Check, c *inventory.Cluster, now time.Time, judged func(id s
 			notes = append(notes, diag.Problem{
 				Code: CodeExpired, At: at, Severity: diag.Warning,
 				Summary: fmt.Sprintf("the waiver of %s expired on %s", w.Check, w.Expires), Fix: "remove it",
+			})
+		case !found && whole != Pass:
+			notes = append(notes, diag.Problem{
+				Code: CodeIdle, At: w.Where.At("hosts").Ptr(), Severity: diag.Warning,
+				Summary: fmt.Sprintf("%s is waived, but it is about no single host, and still a %s", idle(w), whole), Fix: "leave out hosts",
 			})
 		case !found && judged(w.Check):
 			notes = append(notes, diag.Problem{

@@ -34,7 +34,8 @@ func TestWaive(t *testing.T) {
 		{name: "two days after", waiver: inventory.Waiver{Check: "mesh-size", Reason: "r", Expires: "2027-01-31"}, now: "2027-02-02", worst: Fail, notes: "mesh-size is not waived any more: its waiver expired on 2027-01-31, and it is still a FAIL"},
 		{name: "over, and of nothing", waiver: inventory.Waiver{Check: "pod-blocks", Reason: "r", Expires: "2027-01-31"}, now: "2027-02-02", worst: Fail, notes: "the waiver of pod-blocks expired on 2027-01-31"},
 		{name: "of nothing", waiver: inventory.Waiver{Check: "pod-blocks", Reason: "r", Expires: "2027-01-31"}, now: "2027-01-30", worst: Fail, notes: "pod-blocks is waived, but it neither FAILs nor warns"},
-		{name: "of another host", waiver: inventory.Waiver{Check: "mesh-size", Hosts: []string{"n1"}, Reason: "r", Expires: "2027-01-31"}, now: "2027-01-30", worst: Fail, notes: "mesh-size of n1 is waived"},
+		{name: "of another host", waiver: inventory.Waiver{Check: "mesh-size", Hosts: []string{"n1"}, Reason: "r", Expires: "2027-01-31"}, now: "2027-01-30", worst: Fail, notes: "mesh-size of n1 is waived, but it is about no single host, and still a FAIL"},
+		{name: "of another host, and not all was looked for", waiver: inventory.Waiver{Check: "mesh-size", Hosts: []string{"n1"}, Reason: "r", Expires: "2027-01-31"}, now: "2027-01-30", worst: Fail, notes: "mesh-size of n1 is waived, but it is about no single host", unasked: true},
 		{name: "of what was not looked for", waiver: inventory.Waiver{Check: "pod-blocks", Reason: "r", Expires: "2027-01-31"}, now: "2027-01-30", worst: Fail, unasked: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
