@@ -44,7 +44,7 @@ func (w *whatIfFlags) read(c *cobra.Command) (provision.CapacityWhatIf, error) {
 	if c.Flags().Changed("grow") {
 		n, err := strconv.ParseFloat(w.grow, 64)
 		if err != nil || math.IsNaN(n) || n <= 0 || n > most {
-			return out, usageError("--grow %q: use a number above 0, such as 1.5", w.grow)
+			return out, usageError("--grow %q: use a number above 0 and up to %d, such as 1.5", w.grow, most)
 		}
 		out.Grow = n
 	}

@@ -211,7 +211,7 @@ func (w WhatIf) lose(in *Inputs) {
 func (w WhatIf) Supposed(c *inventory.Cluster) []string {
 	var out []string
 	if w.Grow != 0 {
-		out = append(out, fmt.Sprintf("%s times the pods that are declared, and that run", figure(w.Grow)))
+		out = append(out, fmt.Sprintf("%g times the pods that are declared, and that run", w.Grow))
 	}
 	for _, l := range w.Workloads {
 		out = append(out, fmt.Sprintf("workload %s declared: %s of %s", l.Name, count(l.Replicas, "pod"), Amount{l.CPU, l.Memory}))

@@ -99,6 +99,10 @@ func TestWhatIf(t *testing.T) {
 			"running pods ask for 31.5 CPU; 1 of 3 running pods find no place without failure domain a, as of ns/web: no node left has CPU for it: it asks for 10500m, the largest free is 5500m on n2", "1.5 times the pods that are declared, and that run",
 		},
 		{
+			"1000 pods × 1.005, which is not rounded away", roomy(abc(), 3, declares(web(1000, 10, testMiB))), WhatIf{Grow: 1.005}, "cluster-pods", Pass, Pass,
+			"1005 declared pods", "1.005 times the pods that are declared, and that run",
+		},
+		{
 			"what is supposed to be declared does not grow", roomy(abc(), 3, declares(web(10, 1000, testMiB))), WhatIf{Grow: 3, Workloads: []inventory.Workload{web(12, 1000, testMiB)}},
 			"headroom-cpu", Pass, Pass, "declared workloads ask for 12 CPU",
 			"3 times the pods that are declared, and that run; workload web declared: 12 pods of 1 CPU and 1.0 MiB",
