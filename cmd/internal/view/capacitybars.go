@@ -16,6 +16,7 @@ type bar struct{ Name, Text, Has, Taken, Over string }
 type amounts struct{ has, taken, scale int64 }
 
 func newBar(name, text string, a amounts) bar {
+	a.has = max(a.has, 0) // what is kept back may be more than there is
 	a.scale = max(a.scale, a.has, a.taken, 1)
 	length := func(n int64) string {
 		if n <= 0 {
