@@ -35,6 +35,7 @@ func CapacityChecks() []CapacityCheck {
 		{ID: "node-pods"}, {ID: "node-allocatable"}, {ID: "workload-fits"},
 		{ID: "headroom-cpu", Unit: "% of what is left", Warn: true},
 		{ID: "headroom-memory", Unit: "% of what is left", Warn: true},
+		{ID: "headroom-pods"},
 		{ID: "node-disk", Unit: "% free", Warn: true, Fail: true, Least: true},
 		{ID: "node-inodes", Unit: "% free", Warn: true, Fail: true, Least: true},
 		{ID: "etcd-disk", Unit: "times the quota", Warn: true, Least: true},

@@ -53,7 +53,7 @@ func (s *Session) CapacityAhead(ctx context.Context, p plan.Plan) CapacityGate {
 var ofMasters = []string{"master-count", "quorum-domain"}
 
 // ofRoom are what tells whether pods find room.
-var ofRoom = []string{"workload-pods", "workload-fits", "headroom-cpu", "headroom-memory"}
+var ofRoom = []string{"workload-pods", "workload-fits", "headroom-cpu", "headroom-memory", "headroom-pods"}
 
 // gating is what a run makes of a cluster, as far as capacity is concerned. What is
 // declared of workloads and BIG-IPs is nothing that it changes: that is judged as it is

@@ -86,6 +86,8 @@ func TestCapacityGateOfWhatRuns(t *testing.T) {
 			c.KubeNodes[2].Kubelet.Config = inventory.Settings{"kubeReserved": map[string]any{"cpu": "3500m"}}
 		}, stops: []string{"headroom-cpu"}},
 		{name: "the last room goes", nodes: 3, members: 6, task: NodeTask{Verb: NodeRemove, Names: []string{"n3"}}, load: loaded(six, "3", "n1", "n2"), stops: []string{"headroom-cpu"}},
+		{name: "11 pods on each, and 22 run when one of three goes", nodes: 3, members: 6, task: NodeTask{Verb: NodeRemove, Names: []string{"n3"}}, load: loaded(six, "10m", slices.Repeat([]string{"n1", "n2"}, 11)...), stops: []string{"headroom-pods"}},
+		{name: "11 of them run", nodes: 3, members: 6, task: NodeTask{Verb: NodeRemove, Names: []string{"n3"}}, load: loaded(six, "10m", slices.Repeat([]string{"n1"}, 11)...)},
 		{name: "as before, but n4 is in the inventory alone", nodes: 4, members: 6, task: NodeTask{Verb: NodeRemove, Names: []string{"n3"}}, load: loaded(six, "3", "n1", "n2"), stops: []string{"headroom-cpu"}},
 		{name: "kubelets keep back a little, and all has room", nodes: 3, members: 6, change: reserve("100m"), plan: allThree, load: loaded(six, "1", "n1", "n2", "n3")},
 		{name: "kubelets keep back more than there is", nodes: 3, members: 6, change: reserve("5"), plan: allThree, load: loaded(six, "1"), stops: []string{"node-allocatable", "node-allocatable", "node-allocatable"}},

@@ -84,6 +84,33 @@ func headroom(in Inputs, all Fits) []Check {
 	return []Check{one(cpuOf()), one(memoryOf())}
 }
 
+// headroomPods: max_pods bounds what runs as well; what is declared is workloadPods' matter.
+func headroomPods(in Inputs, all Fits) []Check {
+	fit := all.Running
+	if fit == nil || fit.All.Wanted == 0 {
+		return nil
+	}
+	n, first := short(fit.Loss.Result, placement.ShortPods)
+	check := Check{
+		ID: "headroom-pods", At: capacityAt(in.Cluster), weight: float64(n),
+		Measured:  fmt.Sprintf("%d of %d running pods find no place for max_pods", n, fit.All.Wanted),
+		Threshold: "0",
+	}
+	if lost := fit.Loss.Domains; len(lost) > 0 {
+		check.Threshold += " without " + list(lost, "failure domain")
+	}
+	status := Pass
+	if n > 0 {
+		check.Measured += fmt.Sprintf(", as of %s: %s", first.Workload, first.Why)
+		status = Fail
+	}
+	if status == Fail && fit.unseen > 0 {
+		check.Threshold += fmt.Sprintf(" (%s not looked at)", count(fit.unseen, "host"))
+		status = Warn
+	}
+	return []Check{check.judged(status, "add nodes in other failure domains, or raise max_pods")}
+}
+
 // resourceOf is CPU or memory.
 type resourceOf struct {
 	id    string

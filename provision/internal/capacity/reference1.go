@@ -43,6 +43,11 @@ func tier1Rules() []Rule {
 			Source:  "kube-scheduler: its sums, filters and scores; the inventory's tolerate; " + margin,
 			Example: "3 nodes of 8 GiB in 3 domains, 1 may be lost: 16 GiB > 2 × 7.9 GiB: FAIL",
 		}, {
+			ID: "headroom-pods", Tier: 1, Judges: "that max_pods of what is left bears all pods that run when those failure domains are lost that may be and leave the least",
+			Formula: "running pods, placed as kube-scheduler would, that find no place as hosts have max_pods already", Threshold: "FAIL above 0",
+			Source:  "kube-scheduler: its filters; the inventory's max_pods and tolerate",
+			Example: "3 nodes of 110 pods in 3 domains, 1 may be lost, and 221 pods run: 221 − 2 × 110 = 1: FAIL",
+		}, {
 			ID: "node-disk", Tier: 1, Judges: "the room for pods and images",
 			Formula: "free / size of the file systems of /var/lib/kubelet and /var/lib/containerd", Threshold: "FAIL below the kubelet's evictionHard (10% and 15% unless configured), WARN below 40%",
 			Source:  "kubelet: nodefs.available, imagefs.available (FAIL); kURL: more than 60% used (WARN)",

@@ -23,6 +23,7 @@ func Tier1Of(in Inputs, fits Fits) []Check {
 		nodeAllocatable(in),
 		workloadFits(in, fits),
 		headroom(in, fits),
+		headroomPods(in, fits),
 		nodeDisk(in),
 		nodeInodes(in),
 		etcdDisk(in),

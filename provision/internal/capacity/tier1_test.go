@@ -108,6 +108,11 @@ func tier1Rows() []row1 {
 	}
 	reservation := func(model string) change { return func(in *Inputs) { in.Cluster.Capacity.Reservation = model } }
 	tolerate := func(n int) change { return func(in *Inputs) { in.Cluster.Capacity.Tolerate = n } }
+	fivePlaces := func(in *Inputs) {
+		for i := range in.Cluster.KubeNodes {
+			in.Cluster.KubeNodes[i].Kubelet.MaxPods = 5
+		}
+	}
 	away := func(name string) change {
 		return func(in *Inputs) { delete(in.Hosts, name); in.Away = append(in.Away, name) }
 	}
@@ -208,6 +213,12 @@ func tier1Rows() []row1 {
 		{"330 pods are what max_pods has", three(3, tolerate(0), workload(331, 1, testMiB)), "workload-fits", "web", Pass},
 		{"102 GiB < 80% of 2 × (64 GiB - 100 MiB)", three(3, workload(102, 1, testGiB)), "headroom-memory", "", Pass},
 		{"128 GiB > 2 × (64 GiB - 100 MiB)", three(3, workload(128, 1, testGiB)), "headroom-memory", "", Fail},
+		{"10 run = 2 × 5 places", three(3, fivePlaces, waiting(10)), "headroom-pods", "", Pass},
+		{"11 run > 2 × 5 places", three(3, fivePlaces, waiting(11)), "headroom-pods", "", Fail},
+		{"15 run = 3 × 5 places, none may be lost", three(3, tolerate(0), fivePlaces, waiting(15)), "headroom-pods", "", Pass},
+		{"16 run > 3 × 5 places, none may be lost", three(3, tolerate(0), fivePlaces, waiting(16)), "headroom-pods", "", Fail},
+		{"11 run > 2 × 5 places, but one was not looked at", three(4, fivePlaces, waiting(11), away("n1")), "headroom-pods", "", Warn},
+		{"what is declared is not what runs", three(3, fivePlaces, workload(11, 100, testMiB)), "headroom-pods", "", ""},
 		{"128 GiB > 1 × (64 GiB - 100 MiB) of the domain left", three(2, workload(64, 1, testGiB)), "headroom-memory", "", Fail},
 
 		{"10% of nodefs = 10%", three(1, on("n1", free("/var/lib/kubelet", 10*testGiB))), "node-disk", "n1", Warn},
