@@ -28,14 +28,18 @@ func meshSize(c *inventory.Cluster) []Check {
 }
 
 // routeReflectors: hosts that speak with reflectors only are cut off with them.
-func routeReflectors(c *inventory.Cluster) []Check {
+// down are failure domains that are lost.
+func routeReflectors(c *inventory.Cluster, down []string) []Check {
 	if c.Calico.Topology != inventory.TopologyRouteReflectors {
 		return nil
 	}
-	domains := map[string]bool{}
+	domains, left := map[string]bool{}, 0
 	for _, h := range c.Hosts() {
 		if !slices.Contains(c.Calico.RouteReflectors, h.Name) {
 			continue
+		}
+		if !slices.Contains(down, domainOf(h)) {
+			left++
 		}
 		domain := h.FailureDomain
 		if domain == "" { // it may be any: alone, until the inventory says
@@ -47,11 +51,16 @@ func routeReflectors(c *inventory.Cluster) []Check {
 	if len(domains) < 2 {
 		status = Warn
 	}
-	return []Check{Check{
+	check := Check{
 		ID: "route-reflectors", At: c.Calico.Where.At("route_reflectors").Ptr(),
 		Measured:  fmt.Sprintf("%s in %s", count(len(c.Calico.RouteReflectors), "route reflector"), count(len(domains), "failure domain")),
 		Threshold: "2 in 2 failure domains",
-	}.judged(status, "name route reflectors in two failure domains")}
+	}
+	if len(down) > 0 && left == 0 {
+		check.Measured += ", and none is left"
+		return []Check{check.judged(Fail, "name route reflectors in other failure domains as well")}
+	}
+	return []Check{check.judged(status, "name route reflectors in two failure domains")}
 }
 
 // bigipSessions: a BIG-IP has one session with every host.

@@ -111,7 +111,7 @@ func tier0Rules() []Rule {
 			Example: "101 hosts: 101 × 100 / 2 = 5050 sessions: FAIL",
 		}, {
 			ID: "route-reflectors", Judges: "that the loss of one failure domain does not take all route reflectors",
-			Formula: "failure domains that hold a route reflector ≥ 2", Threshold: "WARN below 2",
+			Formula: "failure domains that hold a route reflector ≥ 2", Threshold: "WARN below 2, FAIL where those that are supposed to be lost hold all",
 			Source:  "drover: the loss of one must not take all routes",
 			Example: "2 route reflectors, both in esx-01: 1 < 2: WARN",
 		}, {

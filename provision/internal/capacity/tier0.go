@@ -21,7 +21,7 @@ func Tier0Of(in Inputs) []Check {
 		podsPerHost(c),
 		clusterSize(c),
 		meshSize(c),
-		routeReflectors(c),
+		routeReflectors(c, in.Lost),
 		bigipSessions(c),
 		bigipRoutes(c),
 		workloadAddresses(c),

@@ -21,6 +21,11 @@ func declares(loads ...inventory.Workload) func(*Inputs) {
 	return func(in *Inputs) { in.Cluster.Capacity.Workloads = loads }
 }
 
+// reflected has m1 and m2 as route reflectors.
+func reflected(in *Inputs) {
+	in.Cluster.Calico.Topology, in.Cluster.Calico.RouteReflectors = inventory.TopologyRouteReflectors, []string{"m1", "m2"}
+}
+
 // judge is every check up to tier 1.
 func judge1(in Inputs) []Check { return append(Tier0Of(in), Tier1(in)...) }
 
@@ -53,9 +58,15 @@ func TestWhatIf(t *testing.T) {
 			"3 masters, and 2", roomy(abc(), 1), WhatIf{Remove: []string{"m3"}}, "master-count", Pass, Fail, "2 masters, 0 may fail", "m3 removed",
 		},
 		{
-			"2 route reflectors in 2 domains, and 1", roomy(abc(), 1, func(in *Inputs) {
-				in.Cluster.Calico.Topology, in.Cluster.Calico.RouteReflectors = inventory.TopologyRouteReflectors, []string{"m1", "m2"}
-			}), WhatIf{Remove: []string{"m2"}}, "route-reflectors", Pass, Warn, "1 route reflector in 1 failure domain", "m2 removed",
+			"2 route reflectors in 2 domains, and 1", roomy(abc(), 1, reflected), WhatIf{Remove: []string{"m2"}}, "route-reflectors", Pass, Warn, "1 route reflector in 1 failure domain", "m2 removed",
+		},
+		{
+			"2 route reflectors in 2 domains, of which one is lost", roomy(abc(), 1, reflected), WhatIf{Lose: []string{"a"}},
+			"route-reflectors", Pass, Pass, "2 route reflectors in 2 failure domains", "failure domain a lost: 2 hosts down",
+		},
+		{
+			"2 route reflectors in 2 domains, and both are lost", roomy(abc(), 1, reflected), WhatIf{Lose: []string{"a", "b"}},
+			"route-reflectors", Pass, Fail, "2 route reflectors in 2 failure domains, and none is left", "failure domains a, b lost: 3 hosts down",
 		},
 		{
 			"another machine like the one that goes", roomy(abc(), 3, declares(web(30, 1000, testMiB))), WhatIf{AddNodes: 1, Like: "n3", Remove: []string{"n3"}},
