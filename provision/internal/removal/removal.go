@@ -150,7 +150,11 @@ func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []pl
 	}
 	how := in.Drain
 	how.Settle = how.Settle && (n.Former == nil || n.Reached) // the dead have nothing to move, and may be missing for room
-	return add(Drained(n.Name, n.lives, how, append(unserving, cordoned)...))
+	drain := Drained(n.Name, n.lives, how, append(unserving, cordoned)...)
+	if n.Master { // what comes next takes it off all lists
+		drain = in.sparedAfter(drain, n)
+	}
+	return add(drain)
 }
 
 // withdrawLimit is how long a route may be announced after the node was told not to.
