@@ -24,6 +24,10 @@ type NodeUse struct {
 // did is not undone with that.
 const excludedByUs = "drover.io/excluded"
 
+// leaving notes that it is a removal that has cordoned a node: of one to which no service
+// address leads anyhow nothing else would tell that, when the removal is cut off.
+const leaving = "drover.io/leaving"
+
 // Use is what a node is used for. One that is not there is used for nothing.
 func (c *Client) Use(ctx context.Context, name string) (NodeUse, error) {
 	n, err := c.typed.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
@@ -45,7 +49,18 @@ func (c *Client) Cordon(ctx context.Context, name string, yes bool) error {
 	if yes {
 		value = true
 	}
-	return c.patchUse(ctx, name, map[string]any{"spec": map[string]any{"unschedulable": value}})
+	return c.patchUse(ctx, name, map[string]any{
+		"spec":     map[string]any{"unschedulable": value},
+		"metadata": map[string]any{"annotations": map[string]any{leaving: nil}},
+	})
+}
+
+// CordonToLeave keeps new pods off a node that is to be removed, and notes that.
+func (c *Client) CordonToLeave(ctx context.Context, name string) error {
+	return c.patchUse(ctx, name, map[string]any{
+		"spec":     map[string]any{"unschedulable": true},
+		"metadata": map[string]any{"annotations": map[string]any{leaving: "true"}},
+	})
 }
 
 // Exclude takes a node out of the service addresses' paths.

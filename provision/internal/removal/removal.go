@@ -141,7 +141,7 @@ func Of(in Inputs, forgotten []plan.ID) Steps {
 
 // emptied has nothing new come to a node, and what is there go.
 func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []plan.ID) (drained plan.ID) {
-	cordoned := add(Cordon(n.Name, true, needs...))
+	cordoned := add(cordonToLeave(n.Name, needs...))
 	unserving := []plan.ID{add(Exclude(n.Name, in.Blind, cordoned))}
 	for _, f5 := range in.Readable {
 		if n.Address.IsValid() {
