@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,8 @@ type NodeUse struct {
 	Cordoned  bool // nothing new is put on it
 	Unserving bool // no service address is announced from it
 	Speaks    bool // its kubelet is heard of, whatever it says
+	// Finalizers keep it once it is deleted, by commas.
+	Finalizers string
 }
 
 // excludedByUs notes that it was drover that took a node out of service: what others
@@ -38,7 +41,7 @@ func (c *Client) Use(ctx context.Context, name string) (NodeUse, error) {
 		return NodeUse{}, fmt.Errorf("look at Node %s: %w", name, err)
 	}
 	return NodeUse{
-		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Speaks: speaks(n),
+		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Speaks: speaks(n), Finalizers: strings.Join(n.Finalizers, ", "),
 		Unserving: n.Labels[corev1.LabelNodeExcludeBalancers] != "", // whatever it says, as Kubernetes reads it
 	}, nil
 }

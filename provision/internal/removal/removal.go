@@ -319,8 +319,11 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 					if err != nil {
 						return err
 					}
-					if use.Exists {
-						return errors.New("the Node is still there: a finalizer of somebody's may keep it")
+					switch {
+					case use.Exists && use.Finalizers != "":
+						return fmt.Errorf("the Node is deleted, and is kept by its finalizers %s", use.Finalizers)
+					case use.Exists:
+						return errors.New("the Node is still there")
 					}
 					return api.Bury(ctx, name)
 				},
