@@ -213,6 +213,11 @@ func (s *Session) toRemove(ctx context.Context, name string, nodes []cluster.Mem
 	if !n.Named && i < 0 {
 		return s.toEnd(ctx, h, nodes, blocks, bundle)
 	}
+	if n.Named && i >= 0 {
+		if why := s.notIt(h, known[i]); why != nil {
+			s.Away[name], n.Address = why, known[i].Address
+		}
+	}
 	if !n.Named && n.Address.IsValid() {
 		if why := s.taken(h); why != nil { // nor is anything said of it by its address
 			s.Away[name], n.Address = why, netip.Addr{}

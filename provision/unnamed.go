@@ -14,6 +14,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/history"
 	"github.com/droverctl/drover/provision/internal/identity"
 	"github.com/droverctl/drover/provision/internal/kube"
+	"github.com/droverctl/drover/provision/internal/membership"
 	"github.com/droverctl/drover/provision/internal/puppet"
 	"github.com/droverctl/drover/provision/internal/removal"
 	"github.com/droverctl/drover/provision/internal/reset"
@@ -90,6 +91,18 @@ func (s *Session) taken(h inventory.Host) error {
 		}
 	}
 	return nil
+}
+
+// notIt is why the machine that the inventory has under a node's name is not the one that
+// the cluster knows: it has no note, and another machine-id. Nothing is taken off it, and
+// with it nothing is told of the one that is to go.
+func (s *Session) notIt(h inventory.Host, m cluster.Member) error {
+	snap, reached := s.seen[h.Name]
+	_, noted := snap.Texts[membership.Path]
+	if !reached || noted || m.Machine == "" || snap.MachineID == "" || snap.MachineID == m.Machine {
+		return nil
+	}
+	return fmt.Errorf("the machine at %s belongs to no cluster, and is another than %s, which the cluster knows at %s", h.Address, h.Name, m.Address)
 }
 
 // proven is nil when the machine at such a node's address is the one that the node was.

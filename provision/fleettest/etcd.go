@@ -65,6 +65,13 @@ func (f *Fleet) StopFormerEtcd(h *Host) {
 	h.etcdRuns.Store(false)
 }
 
+// StopAPI has a host's API server answer no more. What was asked there is cut off.
+func (f *Fleet) StopAPI(name string) {
+	h := f.Host(name)
+	h.serves.Store(false)
+	go f.api.forget(h.Address)
+}
+
 // holdsEtcd reports whether a host has data of an etcd. One of which another machine
 // has the name had some.
 func (h *Host) holdsEtcd() (holds bool) {

@@ -201,3 +201,34 @@ func TestMasterHeldByABudget(t *testing.T) {
 		"PodDisruptionBudget db/keep allows none of its 1 pods to be missing", "these pods would find no room: db/db-0")
 	members(t, f, []string{"kube-master-1", "kube-master-2", "kube-master-3"})
 }
+
+// What the others can do without is asked again when its pods have gone, which may take
+// long: a master on which they have come to rely meanwhile goes on serving, and is on all
+// lists.
+func TestMasterOnWhichOthersRelyMeanwhileServesOn(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		lose func(*fleettest.Fleet)
+		exit int
+		want string
+	}{
+		"no other API server": {func(f *fleettest.Fleet) { f.StopAPI("kube-master-1"); f.StopAPI("kube-master-2") }, 69, "it is the only API server that is ready"},
+		"no quorum without":   {func(f *fleettest.Fleet) { f.StopEtcd("kube-master-1") }, 1, "removing kube-master-3 would cost the quorum: afterwards 1 of 2 members answers; quorum is 2"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := settled(t, fleettest.Config{Masters: 3, Nodes: 1})
+			f.Run(fleettest.Pod{Namespace: "web", Name: "web-0", Node: "kube-master-3", Set: "web"})
+			meanwhile(f, "/web-0/eviction", func() { c.lose(f) })
+			says(t, said(t, f, c.exit, "node", "remove", "kube-master-3", "--auto-approve"), c.want,
+				"kube-master-3 was not removed, and is cordoned; `drover node uncordon kube-master-3` undoes that; the same command goes on")
+			for _, unit := range []string{"kube-apiserver.service", "etcd.service", "kubelet.service"} {
+				if !f.Host("kube-master-3").Machine.State().Units[unit].Active {
+					t.Errorf("%s was stopped", unit)
+				}
+			}
+			listed(t, f, "10.64.0.1", "10.64.0.2", "10.64.0.3")
+			members(t, f, []string{"kube-master-1", "kube-master-2", "kube-master-3"})
+		})
+	}
+}

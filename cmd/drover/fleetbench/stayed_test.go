@@ -1,6 +1,7 @@
 package fleetbench
 
 import (
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -109,4 +110,27 @@ func TestDrainTellsHowItLeavesEach(t *testing.T) {
 	says(t, out, "kube-node-2 was not drained, and takes pods")
 	saysNot(t, out, "kube-node-3 was not drained")
 	still(t, f, map[string]string{"kube-node-1": "", "kube-node-2": "", "kube-node-3": "cordoned"})
+}
+
+// A removal that was killed leaves word of the cordon, also on a master, to which no
+// service address leads anyhow, and until that is taken back.
+func TestCordonOfARemovalThatWasKilledIsToldOf(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3, Nodes: 2})
+	for _, name := range []string{"kube-master-3", "kube-node-2"} {
+		c := f.Command(drover, "node", "remove", name, "--auto-approve")
+		running := make(chan *os.Process, 1)
+		f.InjectWrite(hosttest.Fault{Match: "PATCH /api/v1/nodes/" + name, Do: hosttest.Cut, When: hosttest.After, Struck: func() { _ = (<-running).Kill() }})
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		running <- c.Process
+		_ = c.Wait() // it was killed
+		f.Mend()
+		warned := name + " is a node that a removal has begun with and not ended: it is cordoned. `drover node uncordon " + name + "` has it serve again"
+		says(t, said(t, f, 0, "plan"), warned)
+		said(t, f, 0, "node", "uncordon", name, "--lock-wait", "1m")
+		said(t, f, 0, "node", "cordon", name) // that is the operator's
+		saysNot(t, said(t, f, 0, "plan"), "a removal has begun with")
+	}
 }

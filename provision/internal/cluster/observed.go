@@ -20,7 +20,7 @@ type Member struct {
 	Etcd    bool   // etcd has a member of its name
 	Machine string // its machine-id, as its kubelet says; empty where nobody has
 	// Excluded is what drover keeps it from, in words, as a removal does at its beginning;
-	// empty when it does not.
+	// empty when it does not, and when it is somebody else who has cordoned it.
 	Excluded string
 }
 
@@ -63,6 +63,8 @@ func ofNodes(nodes []kube.NodeState) []Member {
 
 func excluded(n kube.NodeState) string {
 	switch {
+	case !n.Excluded && n.Leaving:
+		return "cordoned"
 	case !n.Excluded:
 		return ""
 	case n.Cordoned:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,11 +19,17 @@ type NodeUse struct {
 	Cordoned  bool // nothing new is put on it
 	Unserving bool // no service address is announced from it
 	Speaks    bool // its kubelet is heard of, whatever it says
+	// Finalizers keep it once it is deleted, by commas.
+	Finalizers string
 }
 
 // excludedByUs notes that it was drover that took a node out of service: what others
 // did is not undone with that.
 const excludedByUs = "drover.io/excluded"
+
+// leaving notes that it is a removal that has cordoned a node: of one to which no service
+// address leads anyhow nothing else would tell that, when the removal is cut off.
+const leaving = "drover.io/leaving"
 
 // Use is what a node is used for. One that is not there is used for nothing.
 func (c *Client) Use(ctx context.Context, name string) (NodeUse, error) {
@@ -34,7 +41,7 @@ func (c *Client) Use(ctx context.Context, name string) (NodeUse, error) {
 		return NodeUse{}, fmt.Errorf("look at Node %s: %w", name, err)
 	}
 	return NodeUse{
-		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Speaks: speaks(n),
+		Exists: true, UID: string(n.UID), Cordoned: n.Spec.Unschedulable, Speaks: speaks(n), Finalizers: strings.Join(n.Finalizers, ", "),
 		Unserving: n.Labels[corev1.LabelNodeExcludeBalancers] != "", // whatever it says, as Kubernetes reads it
 	}, nil
 }
@@ -45,7 +52,18 @@ func (c *Client) Cordon(ctx context.Context, name string, yes bool) error {
 	if yes {
 		value = true
 	}
-	return c.patchUse(ctx, name, map[string]any{"spec": map[string]any{"unschedulable": value}})
+	return c.patchUse(ctx, name, map[string]any{
+		"spec":     map[string]any{"unschedulable": value},
+		"metadata": map[string]any{"annotations": map[string]any{leaving: nil}},
+	})
+}
+
+// CordonToLeave keeps new pods off a node that is to be removed, and notes that.
+func (c *Client) CordonToLeave(ctx context.Context, name string) error {
+	return c.patchUse(ctx, name, map[string]any{
+		"spec":     map[string]any{"unschedulable": true},
+		"metadata": map[string]any{"annotations": map[string]any{leaving: "true"}},
+	})
 }
 
 // Exclude takes a node out of the service addresses' paths.

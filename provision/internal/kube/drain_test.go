@@ -310,6 +310,9 @@ func TestCordonAndExclude(t *testing.T) {
 	must(c.patchUse(t.Context(), "use", map[string]any{"metadata": map[string]any{"labels": map[string]any{corev1.LabelNodeExcludeBalancers: "true"}}}))
 	must(c.Include(t.Context(), "use"))
 	see(NodeUse{Unserving: true})
+	// What would keep it is told.
+	must(c.patchUse(t.Context(), "use", map[string]any{"metadata": map[string]any{"finalizers": []string{"example.com/a", "example.com/b"}}}))
+	see(NodeUse{Unserving: true, Finalizers: "example.com/a, example.com/b"})
 	if gone, err := c.Use(t.Context(), "no-such"); err != nil || gone.Exists || !gone.Cordoned || !gone.Unserving {
 		t.Errorf("%+v, %v", gone, err)
 	}

@@ -17,6 +17,7 @@ type NodeState struct {
 	Trouble  string     // why it is not Ready; empty when it is
 	Heard    bool       // its kubelet has spoken of it lately, well or not
 	Cordoned bool       // nothing new is put on it
+	Leaving  bool       // it is a removal that has cordoned it
 	Excluded bool       // drover keeps service addresses from it, and not only until it is proven
 	Aside    bool       // service addresses are kept from it, by whomever
 	Kubelet  string     // its version, as it says
@@ -37,7 +38,7 @@ func (n Nodes) States() []NodeState {
 		n := n[name]
 		one := NodeState{
 			Name: n.Name, UID: string(n.UID), Machine: n.Status.NodeInfo.MachineID, Trouble: nodeTrouble(n), Cordoned: n.Spec.Unschedulable, Kubelet: n.Status.NodeInfo.KubeletVersion,
-			Address: internalIP(n), Heard: speaks(n), Excluded: n.Annotations[excludedByUs] != "" && (n.Annotations[unproven] == "" || n.Spec.Unschedulable),
+			Address: internalIP(n), Heard: speaks(n), Leaving: n.Spec.Unschedulable && n.Annotations[leaving] != "", Excluded: n.Annotations[excludedByUs] != "" && (n.Annotations[unproven] == "" || n.Spec.Unschedulable),
 			Aside: n.Labels[corev1.LabelNodeExcludeBalancers] != "", // whatever it says, as Kubernetes reads it
 		}
 		_, one.Master = n.Labels["node-role.kubernetes.io/control-plane"]

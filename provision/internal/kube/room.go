@@ -247,8 +247,8 @@ func requests(p *corev1.Pod) corev1.ResourceList {
 }
 
 // Blocked are the disruption budgets that would let no pod leave these nodes however
-// long one waits: all their pods are well, and none may be missing. Those that only
-// wait for pods to come up are not among them.
+// long one waits: none may be missing even when all are well. Those that only wait for
+// pods to come up are not among them.
 func (l Load) Blocked(gone ...string) []string {
 	moving := l.moving(gone)
 	covers := map[string][]string{} // pod to budgets
@@ -261,12 +261,14 @@ func (l Load) Blocked(gone ...string) []string {
 		var held []string
 		for i := range moving {
 			if p := &moving[i]; p.Namespace == b.Namespace && selector.Matches(labels.Set(p.Labels)) {
-				held = append(held, podName(p))
+				if heeds(b, p) {
+					held = append(held, podName(p))
+				}
 				covers[podName(p)] = append(covers[podName(p)], b.Name)
 			}
 		}
 		s := b.Status
-		if len(held) > 0 && s.DisruptionsAllowed == 0 && s.ExpectedPods > 0 && s.CurrentHealthy >= s.ExpectedPods {
+		if len(held) > 0 && s.DisruptionsAllowed == 0 && s.ExpectedPods > 0 && s.DesiredHealthy >= s.ExpectedPods {
 			out = append(out, fmt.Sprintf("PodDisruptionBudget %s/%s allows none of its %d pods to be missing (%s), and these would have to leave: %s",
 				b.Namespace, b.Name, s.ExpectedPods, budgetRule(b), some(held)))
 		}
@@ -278,6 +280,16 @@ func (l Load) Blocked(gone ...string) []string {
 		}
 	}
 	return out
+}
+
+// heeds reports whether a budget is asked before a pod goes that it covers: not of one that
+// has not come up, nor, where the budget says so, of one that is ill.
+func heeds(b policyv1.PodDisruptionBudget, p *corev1.Pod) bool {
+	if p.Status.Phase == corev1.PodPending {
+		return false
+	}
+	by := b.Spec.UnhealthyPodEvictionPolicy
+	return by == nil || *by != policyv1.AlwaysAllow || podReady(p)
 }
 
 func budgetRule(b policyv1.PodDisruptionBudget) string {

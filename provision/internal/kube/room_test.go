@@ -119,9 +119,30 @@ func TestBlockedForGood(t *testing.T) {
 		"all well, none to spare": {policyv1.PodDisruptionBudgetStatus{ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 2}, true},
 		"one on its way":          {policyv1.PodDisruptionBudgetStatus{ExpectedPods: 2, CurrentHealthy: 1, DesiredHealthy: 1}, false},
 		"one to spare":            {policyv1.PodDisruptionBudgetStatus{ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1}, false},
+		"one ill, none to spare even when it is well": {policyv1.PodDisruptionBudgetStatus{ExpectedPods: 2, CurrentHealthy: 1, DesiredHealthy: 2}, true},
 	} {
 		l.Budgets = []policyv1.PodDisruptionBudget{budget("b", c.status)}
 		if got := l.Blocked("a"); (len(got) > 0) != c.blocked {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+	// Of pods that have not come up, or are ill where that is no matter, no budget is asked.
+	strict := budget("b", policyv1.PodDisruptionBudgetStatus{ExpectedPods: 2, CurrentHealthy: 1, DesiredHealthy: 2})
+	always := policyv1.AlwaysAllow
+	ill := strict
+	ill.Spec.UnhealthyPodEvictionPolicy = &always
+	for what, c := range map[string]struct {
+		budget  policyv1.PodDisruptionBudget
+		status  corev1.PodStatus
+		blocked bool
+	}{
+		"not up":                      {strict, corev1.PodStatus{Phase: corev1.PodPending}, false},
+		"ill":                         {strict, corev1.PodStatus{Phase: corev1.PodRunning}, true},
+		"ill, which is no matter":     {ill, corev1.PodStatus{Phase: corev1.PodRunning}, false},
+		"well, where illness is none": {ill, corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, true},
+	} {
+		one := Load{Budgets: []policyv1.PodDisruptionBudget{c.budget}, Pods: []corev1.Pod{runs("a", "p", "0", "0", labelled, func(p *corev1.Pod) { p.Status = c.status })}}
+		if got := one.Blocked("a"); (len(got) > 0) != c.blocked {
 			t.Errorf("%s: %q", what, got)
 		}
 	}

@@ -42,13 +42,17 @@ func (s Standing) count(pods []corev1.Pod) map[types.UID]int {
 		if by == nil || s.of[by.UID].Kind == "" || pods[i].DeletionTimestamp != nil {
 			continue
 		}
-		if slices.ContainsFunc(pods[i].Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		}) {
+		if podReady(&pods[i]) {
 			ready[by.UID]++
 		}
 	}
 	return ready
+}
+
+func podReady(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // AsBefore is nil when as many pods are ready of each controller as there were. A

@@ -52,6 +52,56 @@ func (in Inputs) leaves(n Node, add func(resource.Resource) plan.ID, needs []pla
 	return append(needs, add(r.Gone(needs...)))
 }
 
+// spareLimit is within what time the others have to do without a master: one look may fall
+// into an election, or into a moment in which a busy host does not answer.
+const spareLimit = 15 * time.Second
+
+// spared makes sure that the others can do without a master, as they could when the run
+// began: its pods have gone since, which may take long, and so may whoever was asked.
+func (in Inputs) spared(ctx context.Context, w resource.World, n Node) error {
+	var first []uint64 // who is a member no more by then, and this one
+	for _, o := range in.Nodes {
+		if o.Member != nil {
+			first = append(first, o.Member.ID)
+		}
+		if o.Name == n.Name {
+			break
+		}
+	}
+	var others []string
+	for _, m := range w.Cluster.Masters {
+		if !slices.ContainsFunc(in.Nodes, func(o Node) bool { return o.Name == m.Name }) {
+			others = append(others, m.Name)
+		}
+	}
+	var why error // as it was found before the time was over, which cuts a look short
+	return voting.Settled(ctx, w, "the other masters to do without "+n.Name, spareLimit, func(ctx context.Context, c *etcd.Client) error {
+		s, err := c.Status(ctx)
+		if err == nil {
+			err = s.RemovingEach(first...)
+		}
+		if err == nil {
+			err = w.Cluster.APISpares(ctx, n.Name, others)
+		}
+		if err == nil || why == nil || ctx.Err() == nil {
+			why = err
+		}
+		return why
+	})
+}
+
+// sparedAfter has a step end with the question whether the others can do without a master.
+func (in Inputs) sparedAfter(s resource.Step, n Node) resource.Step {
+	perform := s.Perform
+	s.Perform = func(ctx context.Context, w resource.World, c plan.Change) error {
+		if err := perform(ctx, w, c); err != nil {
+			return err
+		}
+		return in.spared(ctx, w, n)
+	}
+	return s
+}
+
 // retireLimit is how long API servers may take to stop: they serve on for a while, and
 // requests in flight may take a minute.
 const retireLimit = 3 * time.Minute
@@ -80,6 +130,9 @@ func (in Inputs) retired(n Node, needs []plan.ID) resource.Step {
 			return plan.State{"runs": "no"}, nil
 		},
 		Perform: func(ctx context.Context, w resource.World, _ plan.Change) error {
+			if err := in.spared(ctx, w, n); err != nil {
+				return err
+			}
 			h, err := w.Host(n.Name)
 			if err != nil {
 				return err

@@ -141,7 +141,7 @@ func Of(in Inputs, forgotten []plan.ID) Steps {
 
 // emptied has nothing new come to a node, and what is there go.
 func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []plan.ID) (drained plan.ID) {
-	cordoned := add(Cordon(n.Name, true, needs...))
+	cordoned := add(cordonToLeave(n.Name, needs...))
 	unserving := []plan.ID{add(Exclude(n.Name, in.Blind, cordoned))}
 	for _, f5 := range in.Readable {
 		if n.Address.IsValid() {
@@ -150,7 +150,11 @@ func (in Inputs) emptied(n Node, add func(resource.Resource) plan.ID, needs []pl
 	}
 	how := in.Drain
 	how.Settle = how.Settle && (n.Former == nil || n.Reached) // the dead have nothing to move, and may be missing for room
-	return add(Drained(n.Name, n.lives, how, append(unserving, cordoned)...))
+	drain := Drained(n.Name, n.lives, how, append(unserving, cordoned)...)
+	if n.Master { // what comes next takes it off all lists
+		drain = in.sparedAfter(drain, n)
+	}
+	return add(drain)
 }
 
 // withdrawLimit is how long a route may be announced after the node was told not to.
@@ -315,8 +319,11 @@ func nodeGone(n Node, needs []plan.ID) resource.Step {
 					if err != nil {
 						return err
 					}
-					if use.Exists {
-						return errors.New("the Node is still there: a finalizer of somebody's may keep it")
+					switch {
+					case use.Exists && use.Finalizers != "":
+						return fmt.Errorf("the Node is deleted, and is kept by its finalizers %s", use.Finalizers)
+					case use.Exists:
+						return errors.New("the Node is still there")
 					}
 					return api.Bury(ctx, name)
 				},

@@ -58,6 +58,19 @@ func Cordon(node string, yes bool, needs ...plan.ID) resource.Step {
 	}
 }
 
+// cordonToLeave is the cordon of a node that is to go, which tells so.
+func cordonToLeave(node string, needs ...plan.ID) resource.Step {
+	s := Cordon(node, true, needs...)
+	s.Perform = func(ctx context.Context, w resource.World, _ plan.Change) error {
+		api, err := w.Cluster.API(ctx)
+		if err != nil {
+			return err
+		}
+		return api.CordonToLeave(ctx, node)
+	}
+	return s
+}
+
 // withdrawing is within what time Calico has told its peers of a node that is excluded.
 // Where nobody can look, nothing better is known: a host that is reset before that
 // has a BIG-IP keep its routes for as long as graceful restart lets it.
