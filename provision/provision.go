@@ -230,6 +230,7 @@ func (l *Lock) Apply(p plan.Plan, sink report.Sink) report.Report {
 	neighbours := s.neighbours(l.run.Run, l.run.Command, sink)
 	e.Enter, e.Leave = s.entering(p, neighbours), neighbours.leave
 	r := s.settle(ctx, e.World, p, e.Run(ctx, p), sink)
+	s.wiped = append(s.wiped, s.bareAlready(p)...)
 	r.ByHand = s.byHand(p, r.Outcomes)
 	s.stayed = s.leave(ctx, p, r)
 	for _, t := range s.targets() {

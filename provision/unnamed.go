@@ -20,6 +20,7 @@ import (
 	"github.com/droverctl/drover/provision/internal/reset"
 	"github.com/droverctl/drover/provision/internal/ssh"
 	"github.com/droverctl/drover/provision/internal/trust"
+	"github.com/droverctl/drover/provision/plan"
 )
 
 // reachUnnamed connects to a node that the inventory does not name any more, and makes
@@ -180,6 +181,19 @@ func (s *Session) departing() (all []history.Machine) {
 		}
 	}
 	return all
+}
+
+// bareAlready are the machines to be removed that an earlier run has wiped, as a plan has
+// it. Where this one has taken the lock on them, that is to be given back as after a wipe.
+func (s *Session) bareAlready(p plan.Plan) (names []string) {
+	for _, n := range s.leaving {
+		if n.Former == nil && slices.ContainsFunc(p.Changes, func(c plan.Change) bool {
+			return c.ID == plan.NewID(n.On(), "reset", "drover") && c.Action == plan.NoOp
+		}) {
+			names = append(names, n.On())
+		}
+	}
+	return names
 }
 
 // forget takes what the fleet's lock has left off a host on which nothing else of drover's

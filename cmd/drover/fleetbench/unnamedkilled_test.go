@@ -152,3 +152,29 @@ func whatIsLeft(t *testing.T, why string, away func(*fleettest.Fleet)) {
 	still(t, f, map[string]string{"kube-node-1": ""})
 	says(t, said(t, f, 1, command...), `neither the inventory nor the cluster has a node "kube-node-2"`)
 }
+
+// A master whose machine was reset by a run that was stopped before its Node had gone is
+// bare after the next one, too, which takes the fleet's lock there as well.
+func TestMasterThatIsResetAlreadyStaysBare(t *testing.T) {
+	t.Parallel()
+	f := settled(t, fleettest.Config{Masters: 3})
+	command := []string{"node", "remove", "kube-master-1", "--auto-approve", "--lock-wait", "1m"}
+	c := f.Command(drover, command...)
+	running := make(chan *os.Process, 1)
+	f.InjectWrite(hosttest.Fault{Match: "DELETE /api/v1/nodes/kube-master-1", Do: hosttest.Fail, Struck: func() { _ = (<-running).Signal(os.Interrupt) }})
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	running <- c.Process
+	if err := c.Wait(); err == nil {
+		t.Fatal("it was not stopped")
+	}
+	if left := ofLock(f, "kube-master-1"); left != "" {
+		t.Errorf("a run that was stopped has left %s", left)
+	}
+	f.Mend()
+	says(t, said(t, f, 0, command...), "cluster/node:kube-master-1  deleted")
+	if left := ofLock(f, "kube-master-1"); left != "" {
+		t.Errorf("the next one has left %s", left)
+	}
+}
