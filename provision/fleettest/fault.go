@@ -156,3 +156,10 @@ func (f *Fleet) RefuseAPI(master string) {
 	h.serves.Store(false)
 	f.api.forget(h.Address)
 }
+
+// StopAPI has a host's API server answer no more. What was asked there is cut off.
+func (f *Fleet) StopAPI(name string) {
+	h := f.Host(name)
+	h.serves.Store(false)
+	go f.api.forget(h.Address)
+}
